@@ -1,0 +1,3 @@
+"""Delegation telemetry: what each delegation did, cost and delivered, answered over MCP."""
+
+__version__ = "0.1.0"

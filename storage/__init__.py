@@ -1,0 +1,1 @@
+"""The ground floor: what a span is, and where spans are kept."""

@@ -1,0 +1,149 @@
+"""Questions to a store as values, whatever the engine."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Final, Generic, TypeVar
+
+from storage.records import ReadPosition, Reward, Span
+from storage.vocabulary import Outcome, SpanKind, Status
+
+Item = TypeVar("Item")
+
+PAGE_LIMIT: Final = 1000
+CALLS: Final = frozenset({SpanKind.LLM_CALL, SpanKind.TOOL_CALL})
+AGENT_RUNS: Final = frozenset({SpanKind.SESSION, SpanKind.DELEGATION})
+ALL_KINDS: Final = frozenset(SpanKind)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Batch:
+    """What is added in one transaction: all of it, or nothing."""
+
+    spans: Sequence[Span] = ()
+    rewards: Sequence[Reward] = ()
+    positions: Sequence[ReadPosition] = ()
+
+
+class Change(StrEnum):
+    """What adding did to one span."""
+
+    CREATED = "created"
+    UPDATED = "updated"
+    UNCHANGED = "unchanged"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Added:
+    """What a batch did, in its own order."""
+
+    spans: Sequence[Change]
+    rewards: Sequence[bool]
+    """Whether each reward is new."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SpanFilter:
+    """Which spans are meant; a field that is None does not restrict, and all given ones must hold."""
+
+    kinds: frozenset[SpanKind] = frozenset({SpanKind.DELEGATION})
+    session_id: str | None = None
+    agent_types: frozenset[str] | None = None
+    """Exact agent types; an empty set matches nothing."""
+    model: str | None = None
+    task_type: str | None = None
+    outcome: Outcome | None = None
+    status: Status | None = None
+    project: str | None = None
+    since: datetime | None = None
+    """Started at this time or later."""
+    until: datetime | None = None
+    """Started before this time."""
+    min_cost_usd: float | None = None
+    words: str | None = None
+    """Words that must all occur in the task or in the head of the output."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PageRequest:
+    """Which part of a long answer is wanted. `after` is the `next` of the page before."""
+
+    limit: int = 50
+    after: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Page(Generic[Item]):
+    """One part of a long answer, newest first; `next` is None on the last part."""
+
+    items: Sequence[Item]
+    total: int
+    next: str | None
+
+
+class Dimension(StrEnum):
+    """What delegations can be grouped by."""
+
+    AGENT_TYPE = "agent_type"
+    MODEL = "model"
+    TASK_TYPE = "task_type"
+    PROJECT = "project"
+    AGENT_VERSION = "agent_version"
+    DAY = "day"
+    WEEK = "week"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Group:
+    """Sums over the delegations that share a key. Sums of costs and tokens are None where none is known."""
+
+    key: dict[str, str | None]
+    n: int
+    statuses: dict[Status, int]
+    outcomes: dict[Outcome, int]
+    verified_n: int
+    verified_success_n: int
+    rewards_n: int
+    reward_sum: float
+    cost_n: int
+    """How many of the n have a known cost."""
+    cost_usd: float | None
+    tokens: dict[str, int | None]
+    tool_calls: int
+    tool_errors: int
+    durations_ms: Sequence[int] = field(repr=False)
+    """Known durations, ascending."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """What an id names: a span, or a session as a whole."""
+
+    session_id: str
+    span_id: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Health:
+    """The state of a store."""
+
+    location: str
+    schema: int
+    newest_schema: int
+    size_bytes: int
+    sound: bool
+    """Whether the engine's own check of the file found nothing."""
+    complaints: Sequence[str]
+    counts: dict[str, int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pruned:
+    """What pruning removed."""
+
+    spans: int
+    sessions: int
+    rewards: int
+    size_before_bytes: int
+    size_after_bytes: int

@@ -1,0 +1,153 @@
+"""What is recorded: spans, rewards and sessions, as frozen values."""
+
+from datetime import timedelta
+from typing import Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from storage.fields import (
+    TOOL_SEQUENCE_LIMIT,
+    Attributes,
+    Count,
+    Identifier,
+    Money,
+    Name,
+    Path,
+    Share,
+    Text,
+    Time,
+)
+from storage.vocabulary import Level, Outcome, RewardSource, Source, SpanKind, Status
+
+
+class Record(BaseModel):
+    """A value that never changes and knows exactly its own fields."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Span(Record):
+    """One timed operation of an agent.
+
+    `outcome`, `reward`, `reward_source` and `subtree_cost_usd` are kept by the store, from the rewards and the other
+    spans it holds; what a caller puts there is ignored when the span is added.
+    """
+
+    span_id: Identifier
+    session_id: Identifier
+    parent_span_id: Identifier | None = None
+    kind: SpanKind = SpanKind.DELEGATION
+    name: Name | None = None
+    """The tool of a tool call; the short description of a delegation."""
+    agent_type: Name
+    agent_id: Identifier | None = None
+    """The client's own id of the agent that ran."""
+    tool_use_id: Identifier | None = None
+    """The client's id of the call that launched a delegation, or that a tool call is."""
+    agent_version: Name | None = None
+    """A hash of the agent's definition: its prompt, tools and model."""
+    model: Name | None = None
+    """The raw id of the model that answered."""
+    effort: Name | None = None
+    client: Name | None = None
+    project: Path | None = None
+    branch: Name | None = None
+    task: Text | None = None
+    task_type: Name | None = None
+    complexity: Level | None = None
+    criticality: Level | None = None
+    uncertainty: Level | None = None
+    output: Text | None = None
+    status: Status
+    outcome: Outcome = Outcome.UNKNOWN
+    reward: Share | None = None
+    reward_source: RewardSource | None = None
+    started_at: Time
+    ended_at: Time | None = None
+    duration_ms: Count | None = None
+    tool_sequence: tuple[Name, ...] = Field(default=(), max_length=TOOL_SEQUENCE_LIMIT)
+    tool_call_count: Count | None = None
+    tool_error_count: Count | None = None
+    input_tokens: Count | None = None
+    """Tokens read afresh: those read from or written to the cache are counted apart."""
+    output_tokens: Count | None = None
+    cache_read_tokens: Count | None = None
+    cache_write_5m_tokens: Count | None = None
+    cache_write_1h_tokens: Count | None = None
+    cost_usd: Money | None = None
+    """Of the span's own requests; null where a price is unknown, never 0 for that."""
+    subtree_cost_usd: Money | None = None
+    """Own cost plus that of the delegations below, as far as known; null where nothing is."""
+    error: Text | None = None
+    """The kind of failure, then what is known of it."""
+    attributes: Attributes = Field(default_factory=dict)
+    source: Source = Source.STATED
+    observed_at: Time | None = None
+    """Time of the newest evidence this record rests on; of two versions of one span the later one holds.
+
+    Where it is not given: `ended_at`, else `started_at`.
+    """
+
+    @model_validator(mode="after")
+    def _times_in_order(self) -> Self:
+        if self.ended_at is not None and self.ended_at < self.started_at:
+            raise ValueError(
+                f"ended_at {self.ended_at.isoformat()} is before started_at {self.started_at.isoformat()};"
+                " swap them, or leave ended_at out while the span runs"
+            )
+        if self.duration_ms is None and self.ended_at is not None:
+            object.__setattr__(self, "duration_ms", (self.ended_at - self.started_at) // timedelta(milliseconds=1))
+        return self
+
+
+class Reward(Record):
+    """One judgement of a span or of a whole session. Rewards are never overwritten: the strongest source holds."""
+
+    reward_id: Identifier
+    span_id: Identifier | None = None
+    session_id: Identifier | None = None
+    """Exactly one of `span_id` and `session_id` is given."""
+    name: Name = "overall"
+    """The dimension that was judged."""
+    value: Share
+    source: RewardSource
+    reason: Text | None = None
+    given_at: Time
+    """Among equal sources the newest judgement holds."""
+
+    @model_validator(mode="after")
+    def _one_target(self) -> Self:
+        if (self.span_id is None) == (self.session_id is None):
+            raise ValueError("a reward judges either a span or a session: give exactly one of span_id and session_id")
+        return self
+
+
+class Session(Record):
+    """One run of a client, summed up from its spans."""
+
+    session_id: Identifier
+    client: str | None
+    project: str | None
+    branch: str | None
+    task: str | None
+    status: Status | None
+    """Of the main agent's run; null where only delegations were recorded."""
+    started_at: Time
+    last_activity_at: Time
+    span_count: Count
+    delegation_count: Count
+    cost_usd: Money | None
+    """Of the main agent and its delegations, as far as known."""
+
+
+class ReadPosition(Record):
+    """How far a growing file has been read, and what the reader must remember to go on from there."""
+
+    source: Path
+    """The file's path."""
+    identity: str
+    """Tells a file from another one that later took its place."""
+    offset: Count
+    """Bytes read, up to the end of the last whole line."""
+    state: bytes = b""
+    """The reader's own memory, opaque to the store."""

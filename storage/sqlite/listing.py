@@ -1,0 +1,60 @@
+"""Spans that match a question, newest first, a page at a time."""
+
+import json
+import sqlite3
+from typing import Final
+
+from storage.queries import Dimension, Page, PageRequest, SpanFilter
+from storage.records import Span
+from storage.sqlite import conditions, cursors, groups, rows
+
+_TOTAL: Final = "select count(*) from span where "
+_PAGE: Final = "select id, started_us from span where "
+_NEWEST_FIRST: Final = " order by started_us desc, id desc limit :limit"
+_AFTER: Final = " and (started_us, id) < (:after_us, :after_id)"
+_WHOLE: Final = """
+    select * from span join span_text using (id)
+    where id in (select value from json_each(:ids)) order by started_us desc, id desc
+"""
+_SCAN: Final = "select * from span join span_text using (id) where id > :after_id and "
+_OLDEST_NUMBER_FIRST: Final = " order by id limit :limit"
+_DISTINCT: Final = {
+    dimension: f"""
+        select {expression} as value, count(*) as n from span where kind = 'delegation'
+        group by value having value is not null order by n desc, value
+    """
+    for dimension, expression in groups.EXPRESSIONS.items()
+}
+
+
+def find(connection: sqlite3.Connection, question: SpanFilter, request: PageRequest) -> Page[Span]:
+    """One page of the spans that match, with their texts."""
+    condition, parameters = conditions.where(question)
+    total = connection.execute(_TOTAL + condition, parameters).fetchone()[0]
+    statement = _PAGE + condition
+    if request.after is not None:
+        us, number = cursors.decode(request.after, int)
+        statement += _AFTER
+        parameters |= {"after_us": us, "after_id": number}
+    found = connection.execute(statement + _NEWEST_FIRST, parameters | {"limit": request.limit + 1}).fetchall()
+    more, found = len(found) > request.limit, found[: request.limit]
+    following = cursors.encode(found[-1]["started_us"], found[-1]["id"]) if more else None
+    whole = connection.execute(_WHOLE, {"ids": json.dumps([row["id"] for row in found])})
+    return Page(items=[rows.span_of(row, texts=True) for row in whole], total=total, next=following)
+
+
+def scan(connection: sqlite3.Connection, question: SpanFilter, request: PageRequest) -> Page[Span]:
+    """One part of the spans that match, in the order of their numbers, with their texts."""
+    condition, parameters = conditions.where(question)
+    start = 0 if request.after is None else cursors.decode(request.after, int)[1]
+    found = connection.execute(
+        _SCAN + condition + _OLDEST_NUMBER_FIRST, parameters | {"after_id": start, "limit": request.limit + 1}
+    ).fetchall()
+    more, found = len(found) > request.limit, found[: request.limit]
+    following = cursors.encode(0, found[-1]["id"]) if more else None
+    return Page(items=[rows.span_of(row, texts=True) for row in found], total=len(found), next=following)
+
+
+def distinct(connection: sqlite3.Connection, dimension: Dimension) -> list[str]:
+    """The known values of a dimension of delegations, most frequent first."""
+    return [row["value"] for row in connection.execute(_DISTINCT[dimension])]

@@ -1,0 +1,23 @@
+"""Adding a batch: records first, then everything that is computed from them, in the same transaction."""
+
+import sqlite3
+
+from storage.queries import Added, Batch, Change
+from storage.sqlite import costs, positions, rewards, sessions, spans, twins
+
+
+def add(connection: sqlite3.Connection, batch: Batch) -> Added:
+    """Keep a batch, and leave outcomes, subtree costs and sessions true."""
+    united = twins.unite(connection, batch)
+    batch = united.batch
+    gone = [version.span for versions in united.absorbed.values() for version in versions]
+    judging = rewards.add(connection, batch.rewards)
+    joined = spans.add(connection, batch.spans, united.absorbed)
+    costs.settle(connection, joined.steps, {span.parent_span_id for span in gone if span.parent_span_id is not None})
+    changed = {
+        span.span_id for span, change in zip(batch.spans, joined.changes, strict=True) if change is not Change.UNCHANGED
+    }
+    rewards.settle(connection, changed | rewards.judged_by(connection, judging.changed))
+    sessions.follow(connection, joined.steps, {span.session_id for span in gone})
+    positions.put(connection, batch.positions)
+    return Added(spans=joined.changes, rewards=judging.new)
