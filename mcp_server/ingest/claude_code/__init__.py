@@ -1,0 +1,1 @@
+"""Claude Code: its transcripts on disk, from the oldest layout to the newest."""

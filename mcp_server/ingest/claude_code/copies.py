@@ -1,0 +1,42 @@
+"""Which lines of a transcript another transcript held first: they belong there, and count nowhere else. Pure.
+
+A forked session begins with its origin's lines, under its own session id. Which signs such a line bears depends on
+the client's version and on the way it was forked:
+
+- `forkedFrom`, after `/branch`;
+- `requestSessionId` of another session, on answers of the newest clients;
+- a time before the first that the client wrote of its own accord, on all others.
+
+A forked agent begins with its parent's call.
+"""
+
+from typing import Any
+
+from mcp_server.ingest.claude_code.content import mapping, string
+from mcp_server.ingest.claude_code.memory import Memory
+from mcp_server.ingest.times import microseconds
+
+
+def in_main(memory: Memory, session_id: str, line: dict[str, Any], at_us: int | None) -> bool:
+    """Whether a line of a main thread is a copy. Remembers on the way when the session began."""
+    if memory.fresh_us is None:
+        memory.fresh_us = _fresh(line, at_us)
+    origin = string(line.get("requestSessionId"))
+    return (
+        "forkedFrom" in line
+        or (origin is not None and origin != session_id)
+        or (memory.fresh_us is not None and at_us is not None and at_us < memory.fresh_us)
+    )
+
+
+def in_agent(memory: Memory, line: dict[str, Any]) -> bool:
+    """Whether a line of an agent's transcript is a copy: an answer before anybody has asked."""
+    return line.get("type") == "assistant" and not memory.has_user_line
+
+
+def _fresh(line: dict[str, Any], at_us: int | None) -> int | None:
+    if line.get("type") == "queue-operation":
+        return at_us
+    if line.get("type") == "file-history-snapshot":
+        return microseconds(mapping(line.get("snapshot")).get("timestamp"))
+    return None

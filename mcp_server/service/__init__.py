@@ -1,0 +1,1 @@
+"""The second floor, the only place where a store and the analysis meet."""
