@@ -1,0 +1,1 @@
+"""The top floor towards people: one module for each command."""

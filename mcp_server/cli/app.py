@@ -1,0 +1,107 @@
+"""What every command starts from: settings, the store, and the services over it."""
+
+import os
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+import anyio
+import click
+
+from mcp_server.ingest.redaction import Redactor
+from mcp_server.ingest.texts import TextKeeper
+from mcp_server.settings import Settings, load
+from storage.opening import open_store
+from storage.store import Store
+
+if TYPE_CHECKING:
+    from mcp_server.service.importing import Importing
+    from mcp_server.service.recording import Recording
+    from mcp_server.service.reporting import Reporting
+
+Result = TypeVar("Result")
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+_BACKEND: Final = "asyncio"  # aiosqlite speaks nothing else
+
+
+@dataclass(frozen=True)
+class App:
+    """Settings and the store, with services made when they are asked for."""
+
+    settings: Settings
+    store: Store
+
+    @cached_property
+    def keep(self) -> TextKeeper:
+        """What becomes of texts before they are kept."""
+        return TextKeeper(Redactor(os.environ), content=self.settings.content == "full")
+
+    @cached_property
+    def reporting(self) -> "Reporting":
+        """Answers about what is recorded."""
+        from mcp_server.service.reporting import Reporting  # noqa: PLC0415 - only commands that ask for it pay
+
+        return Reporting(self.store, session_id=self.settings.session_id)
+
+    @cached_property
+    def recording(self) -> "Recording":
+        """Takes in what is stated."""
+        from mcp_server.service.recording import Recording  # noqa: PLC0415 - as above
+
+        return Recording(self.store, self.keep, session_id=self.settings.session_id, project=self.settings.project)
+
+    @cached_property
+    def importing(self) -> "Importing":
+        """Takes in what other programs have written."""
+        from mcp_server.ingest.pricing import cost_usd  # noqa: PLC0415 - as above
+        from mcp_server.service.importing import Importing  # noqa: PLC0415 - as above
+
+        return Importing(self.store, self.keep, cost_usd, self.settings.claude_config)
+
+    @property
+    def transcripts(self) -> Path:
+        """Where Claude Code keeps its transcripts."""
+        return self.settings.claude_config / "projects"
+
+
+@asynccontextmanager
+async def opened(db: str | None) -> AsyncIterator[App]:
+    """The app on the database that is meant, closed at the end whatever happens."""
+    settings = load({"db": db})
+    store = open_store(settings.db, synchronous=settings.synchronous)
+    try:
+        yield App(settings, store)
+    finally:
+        with anyio.CancelScope(shield=True):
+            await store.close()
+
+
+def run(db: str | None, work: Callable[[App], Awaitable[Result]]) -> Result:
+    """Run a command's work on the database that is meant."""
+
+    async def working() -> Result:
+        async with opened(db) as app:
+            return await work(app)
+
+    return anyio.run(working, backend=_BACKEND)
+
+
+def database_option(command: Command) -> Command:
+    """`--db`, as every command has it."""
+    option = click.option(
+        "--db",
+        metavar="URL_OR_PATH",
+        help="Database. Default: DELEGATION_TELEMETRY_DB, or telemetry.db in the user's data folder.",
+    )
+    return option(command)
+
+
+def json_option(command: Command) -> Command:
+    """`--json`, as every command that prints data has it."""
+    return click.option("--json", "as_json", is_flag=True, help="Print JSON: the same object that the tool returns.")(
+        command
+    )

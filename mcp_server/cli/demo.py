@@ -1,0 +1,78 @@
+"""`demo`: captured sessions, imported and asked about through a real server and a real client."""
+
+import os
+import sys
+import tempfile
+from collections.abc import Sequence
+from importlib import resources
+from pathlib import Path
+from typing import Any, Final
+
+import anyio
+import click
+
+from mcp_server.cli.app import opened
+from mcp_server.cli.reports import print_delegations, print_stats, print_trajectory
+
+_SAMPLES: Final = "samples"
+_START_LIMIT_S: Final = 60
+
+
+@click.command()
+def command() -> None:
+    """Show what it does: import captured sample sessions, ask a real server about them over MCP, print the answers.
+
+    Uses a temporary database and touches nothing else.
+    """
+    with tempfile.TemporaryDirectory(prefix="delegation-telemetry-") as folder:
+        anyio.run(_demonstrate, Path(folder), backend="asyncio")
+
+
+async def _demonstrate(folder: Path) -> None:
+    from mcp import Client, StdioServerParameters  # noqa: PLC0415 - half a second that only this command pays
+
+    db = str(folder / "demo.db")
+    with resources.as_file(resources.files("mcp_server") / _SAMPLES) as samples:
+        async with opened(db) as app:
+            report = await app.importing.paths([samples])
+    _say(f"imported {report.sessions_read} captured Claude Code sessions: {report.created} spans")
+    environment = {**os.environ, "DELEGATION_TELEMETRY_DB": db}
+    environment.pop("CLAUDE_CODE_SESSION_ID", None)
+    program, *arguments = _serve_command()
+    _say("started `delegation-telemetry serve`, connected a client over stdio")
+    with anyio.fail_after(_START_LIMIT_S):
+        async with Client(StdioServerParameters(command=program, args=arguments, env=environment)) as client:
+            await _ask(client)
+
+
+async def _ask(client: Any) -> None:
+    sessions = await _call(client, "search_delegations", {"words": "inner job"})
+    session_id = sessions["delegations"][0]["session_id"]
+    _say(f'get_trajectory {{"session_id": "{session_id}"}}')
+    print_trajectory(await _call(client, "get_trajectory", {"session_id": session_id}))
+    _say("get_stats {}")
+    print_stats(await _call(client, "get_stats", {}))
+    _say('search_delegations {"words": "report good"}')
+    print_delegations(await _call(client, "search_delegations", {"words": "report good"}))
+    click.echo()
+
+
+async def _call(client: Any, tool: str, arguments: dict[str, Any]) -> dict[str, Any]:
+    result = await client.call_tool(tool, arguments)
+    if result.is_error:
+        raise click.ClickException(result.content[0].text)
+    answer: dict[str, Any] = result.structured_content
+    return answer
+
+
+def _serve_command() -> Sequence[str]:
+    """How to start the server: the console script that is running, or this interpreter without the working folder."""
+    script = Path(sys.argv[0])
+    if script.name.startswith("delegation-telemetry") and script.is_file() and os.access(script, os.X_OK):
+        return [str(script.resolve()), "serve"]
+    return [sys.executable, "-P", "-c", "from mcp_server.cli.main import main; main()", "serve"]
+
+
+def _say(text: str) -> None:
+    click.echo()
+    click.secho(f"> {text}", bold=True)

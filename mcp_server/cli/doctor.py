@@ -1,0 +1,38 @@
+"""`doctor`: is everything as it should be?"""
+
+import sys
+
+import click
+
+from mcp_server.cli.app import App, database_option, json_option, run
+from mcp_server.cli.rendering import print_json
+from mcp_server.service.checkup import Checkup, Finding, grave
+
+_SIGNS = {"ok": "ok  ", "warning": "warn", "problem": "BAD "}
+_COLOURS = {"ok": "green", "warning": "yellow", "problem": "red"}
+
+
+@click.command()
+@json_option
+@database_option
+def command(db: str | None, *, as_json: bool) -> None:
+    """Check the database, and what of Claude Code's history is imported and how long it will be there.
+
+    Exit status 1 if something does not work.
+    """
+
+    async def looking(app: App) -> list[Finding]:
+        return await Checkup(app.store, app.importing, app.settings).findings()
+
+    findings = run(db, looking)
+    if as_json:
+        print_json({"findings": [finding.as_object() for finding in findings]})
+    else:
+        for finding in findings:
+            click.echo(
+                f"{click.style(_SIGNS[finding.state], fg=_COLOURS[finding.state])}  {finding.check}: {finding.text}"
+            )
+            if finding.cure:
+                click.echo(f"      -> {finding.cure}")
+    if grave(findings):
+        sys.exit(1)

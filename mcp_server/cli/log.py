@@ -1,0 +1,39 @@
+"""`log`: the latest delegations."""
+
+from typing import Any
+
+import click
+
+from mcp_server.cli.app import App, database_option, json_option, run
+from mcp_server.cli.options import filter_options, limit_option
+from mcp_server.cli.rendering import left_out, print_json
+from mcp_server.cli.reports import print_delegations
+from storage.vocabulary import Outcome, Status
+
+
+@click.command()
+@filter_options
+@limit_option(20)
+@json_option
+@database_option
+def command(db: str | None, *, as_json: bool, **question: Any) -> None:
+    """Show the latest delegations, newest first."""
+    show(db, None, question, as_json=as_json)
+
+
+def show(db: str | None, words: str | None, question: dict[str, Any], *, as_json: bool) -> None:
+    """Ask and print."""
+    question["outcome"] = Outcome(question["outcome"]) if question["outcome"] else None
+    question["status"] = Status(question["status"]) if question["status"] else None
+
+    async def asking(app: App) -> dict[str, Any]:
+        return await app.reporting.search(words, **question, max_chars=None)
+
+    answer = run(db, asking)
+    if as_json:
+        print_json(answer)
+    elif not answer["total"]:
+        click.echo("no delegations match; `delegation-telemetry import` reads Claude Code's history", err=True)
+    else:
+        print_delegations(answer)
+        left_out(answer, "delegations")

@@ -1,0 +1,137 @@
+"""Answers drawn for people: the same objects that the tools return."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+import click
+
+from mcp_server.cli.rendering import (
+    NOTHING,
+    count,
+    duration,
+    moment,
+    money,
+    one_line,
+    parts,
+    print_table,
+    share,
+)
+
+_FIGURES: Final = frozenset({"n", "calls", "own", "subtree", "cost", "tokens", "duration", "median", "p95", "tools"})
+
+
+def print_trajectory(answer: Mapping[str, Any]) -> None:
+    """A session as a tree."""
+    totals = answer["totals"]
+    click.echo(f"session {answer['session_id']}")
+    click.echo(
+        f"{totals['delegations']} delegations ({parts(totals['statuses'])}; outcomes {parts(totals['outcomes'])}),"
+        f" {money(totals['cost_usd'])}, {count(totals['total_tokens'])} tokens, {duration(totals['duration_ms'])}"
+    )
+    click.echo()
+    spans: Sequence[Mapping[str, Any]] = answer["spans"]
+    rows = [
+        (
+            f"{lines}{_who(span)}",
+            span["model"] or NOTHING,
+            span["status"],
+            span["outcome"],
+            count(span.get("tool_call_count")),
+            money(span["cost_usd"]),
+            money(span["subtree_cost_usd"]),
+            duration(span["duration_ms"]),
+            span["span_id"],
+            one_line(span.get("name") or span.get("task"), 48),
+        )
+        for lines, span in zip(_branches(spans), spans, strict=True)
+    ]
+    columns = ("agent", "model", "status", "outcome", "calls", "own", "subtree", "duration", "span", "task")
+    print_table(columns, rows, right=_FIGURES)
+    for repair in answer["repairs"]:
+        click.echo(f"note: {repair['span_id']}: {repair['reason']}")
+    _errors(spans)
+
+
+def print_delegations(answer: Mapping[str, Any]) -> None:
+    """Delegations as a list."""
+    rows = [
+        (
+            moment(span.get("started_at")),
+            span["agent_type"],
+            span["model"] or NOTHING,
+            span["status"],
+            span["outcome"],
+            count(span.get("tool_call_count")),
+            money(span["cost_usd"]),
+            duration(span["duration_ms"]),
+            span["span_id"],
+            one_line(span.get("name") or span.get("task")),
+        )
+        for span in answer["delegations"]
+    ]
+    columns = ("started", "agent", "model", "status", "outcome", "calls", "cost", "duration", "span", "task")
+    print_table(columns, rows, right=_FIGURES)
+
+
+def print_stats(answer: Mapping[str, Any]) -> None:
+    """Groups of delegations with their figures."""
+    groups: Sequence[Mapping[str, Any]] = answer["groups"]
+    keys = list(groups[0]["key"]) if groups else []
+    rows = [_figures(group, [group["key"][key] or NOTHING for key in keys]) for group in groups]
+    if keys:
+        rows.append(_figures(answer["totals"], ["all", *[""] * (len(keys) - 1)]))
+    columns = (*keys, "n", "statuses", "judged", "success (90 %)", "cost", "tokens", "tools", "median", "p95")
+    print_table(columns, rows, right=_FIGURES)
+
+
+def _figures(group: Mapping[str, Any], key: Sequence[str]) -> tuple[str, ...]:
+    success, tokens = group.get("success"), group.get("tokens") or {}
+    times = group.get("duration_ms") or {}
+    return (
+        *key,
+        count(group["n"]),
+        parts(group.get("statuses")),
+        count(group.get("verified_n", 0)),
+        NOTHING if not success else f"{share(success['rate'])} ({share(success['low'])} to {share(success['high'])})",
+        money(group.get("cost_usd")),
+        count(sum(tokens.values())) if tokens else NOTHING,
+        count(group.get("tool_calls")),
+        duration(times.get("median")),
+        duration(times.get("p95")),
+    )
+
+
+def _who(span: Mapping[str, Any]) -> str:
+    return f"{span['kind']} {span.get('name') or ''}".rstrip() if span["kind"].endswith("call") else span["agent_type"]
+
+
+def _branches(spans: Sequence[Mapping[str, Any]]) -> list[str]:
+    """The lines before each span that make the list a tree."""
+    depths = [span["depth"] for span in spans]
+    drawn: list[str] = []
+    for place, depth in enumerate(depths):
+        lines = ""
+        for level in range(1, depth + 1):
+            goes_on = _goes_on(depths, place, level)
+            if level == depth:
+                lines += "├─ " if goes_on else "└─ "
+            else:
+                lines += "│  " if goes_on else "   "
+        drawn.append(lines)
+    return drawn
+
+
+def _goes_on(depths: Sequence[int], place: int, level: int) -> bool:
+    """Whether another span of this level follows below the same parent."""
+    for depth in depths[place + 1 :]:
+        if depth < level:
+            return False
+        if depth == level:
+            return True
+    return False
+
+
+def _errors(spans: Sequence[Mapping[str, Any]]) -> None:
+    for span in spans:
+        if span.get("error"):
+            click.echo(f"{span['status']}: {span['agent_type']} {span['span_id']}: {one_line(span['error'], 120)}")

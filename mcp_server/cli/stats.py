@@ -1,0 +1,44 @@
+"""`stats`: delegations summed up."""
+
+from typing import Any
+
+import click
+
+from mcp_server.cli.app import App, database_option, json_option, run
+from mcp_server.cli.options import limit_option
+from mcp_server.cli.rendering import left_out, print_json
+from mcp_server.cli.reports import print_stats
+from storage.queries import Dimension
+
+
+@click.command()
+@click.option(
+    "--by",
+    "group_by",
+    type=click.Choice([one.value for one in Dimension]),
+    multiple=True,
+    default=("agent_type", "model"),
+    show_default=True,
+    help="What to group by; may be repeated.",
+)
+@click.option("--agent-match", metavar="REGEX", help="Regular expression searched in the agent type.")
+@click.option("--project", metavar="PATH", help="Exact project path.")
+@click.option("--since", metavar="TIME", help="Started since: ISO 8601, or a span back such as 7d or 24h.")
+@click.option("--until", metavar="TIME", help="Started before.")
+@limit_option(50)
+@json_option
+@database_option
+def command(db: str | None, group_by: tuple[str, ...], *, as_json: bool, **question: Any) -> None:
+    """Sum delegations up by agent, model, project, day and so on."""
+
+    async def asking(app: App) -> dict[str, Any]:
+        return await app.reporting.stats([Dimension(one) for one in group_by], **question, max_chars=None)
+
+    answer = run(db, asking)
+    if as_json:
+        print_json(answer)
+    elif not answer["total"]:
+        click.echo("no delegations match; `delegation-telemetry import` reads Claude Code's history", err=True)
+    else:
+        print_stats(answer)
+        left_out(answer, "groups")

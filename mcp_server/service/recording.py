@@ -1,0 +1,338 @@
+"""What models and people tell us: spans and judgements."""
+
+import hashlib
+import uuid
+from collections import Counter
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Any, Final, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from mcp_server.ingest.claude_code.identity import delegation_span_id
+from mcp_server.ingest.texts import TextKeeper
+from mcp_server.service.errors import AmbiguousId, BadArgument, UnknownId
+from mcp_server.service.moments import moment
+from storage.fields import COUNT_LIMIT, ID_LIMIT, NAME_LIMIT, TOOL_SEQUENCE_LIMIT
+from storage.outcomes import OVERALL, holding, outcome
+from storage.queries import Batch, Target
+from storage.records import Reward, Span
+from storage.store import Store
+from storage.vocabulary import Level, RewardSource, Source, SpanKind, Status
+
+SPANS_LIMIT: Final = 500
+_DIGEST_BYTES: Final = 8
+
+Word = Annotated[str, Field(min_length=1, max_length=NAME_LIMIT)]
+Id = Annotated[str, Field(min_length=1, max_length=ID_LIMIT)]
+Tokens = Annotated[int, Field(ge=0, le=COUNT_LIMIT)]
+
+
+class StatedSpan(BaseModel):
+    """A span as a caller states it."""
+
+    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
+
+    agent_type: Annotated[Word, Field(description="Kind of agent, e.g. Explore")]
+    task: Annotated[str | None, Field(description="What it was asked to do")] = None
+    span_id: Annotated[Id | None, Field(description="Of an earlier answer, to complete that span")] = None
+    session_id: Id | None = None
+    parent_span_id: Annotated[Id | None, Field(description="Span that delegated to it")] = None
+    kind: Literal["delegation", "session", "llm_call", "tool_call"] = "delegation"
+    name: Word | None = None
+    agent_id: Annotated[Id | None, Field(description="The client's id of the agent; merges with what was captured")] = (
+        None
+    )
+    tool_use_id: Annotated[Id | None, Field(description="Id of the call that launched it; merges likewise")] = None
+    model: Word | None = None
+    effort: Word | None = None
+    output: Annotated[str | None, Field(description="What it delivered")] = None
+    status: Literal["running", "ok", "error", "cancelled", "lost"] | None = None
+    reward: Annotated[float | None, Field(ge=0, le=1, allow_inf_nan=False, description="Verdict, 0 to 1")] = None
+    reward_source: Literal["human", "test", "verifier", "model", "behaviour", "structure", "keyword"] = "model"
+    started_at: Annotated[str | None, Field(max_length=64, description="ISO 8601 or 10m = ten minutes ago")] = None
+    ended_at: Annotated[str | None, Field(max_length=64)] = None
+    duration_ms: Tokens | None = None
+    tool_sequence: Annotated[list[Word] | None, Field(max_length=TOOL_SEQUENCE_LIMIT)] = None
+    tool_call_count: Tokens | None = None
+    tool_error_count: Tokens | None = None
+    input_tokens: Annotated[Tokens | None, Field(description="Without cached ones")] = None
+    output_tokens: Tokens | None = None
+    cache_read_tokens: Tokens | None = None
+    cache_write_5m_tokens: Tokens | None = None
+    cache_write_1h_tokens: Tokens | None = None
+    cost_usd: Annotated[float | None, Field(ge=0, le=1e9, allow_inf_nan=False)] = None
+    task_type: Word | None = None
+    complexity: Annotated[Level | None, Field(description="As judged before delegating")] = None
+    criticality: Level | None = None
+    uncertainty: Level | None = None
+    project: Annotated[str | None, Field(min_length=1, max_length=4096)] = None
+    branch: Word | None = None
+    error: str | None = None
+    attributes: dict[str, Any] | None = None
+
+
+class Recorded(BaseModel):
+    """What became of one stated span."""
+
+    span_id: str
+    session_id: str
+    result: Literal["created", "updated", "unchanged"]
+
+
+class Judged(BaseModel):
+    """What holds about a target after a judgement."""
+
+    reward_id: str
+    result: Literal["created", "unchanged"]
+    span_id: str | None
+    session_id: str
+    name: str
+    value: float
+    """Of the reward that holds now, which may be another one."""
+    source: str
+    outcome: str
+    rewards: int
+    """How many rewards of this name the target has."""
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+class Recording:
+    """Takes in stated spans and rewards, redacted and bounded."""
+
+    def __init__(
+        self,
+        store: Store,
+        keep: TextKeeper,
+        *,
+        session_id: str | None = None,
+        project: str | None = None,
+        clock: Callable[[], datetime] = _now,
+    ) -> None:
+        """Record into a store.
+
+        Args:
+            store: where to.
+            keep: what becomes of texts.
+            session_id: of spans that name none; a new one for this process where it is not known.
+            project: of delegations that name none.
+            clock: the present time.
+        """
+        self._store = store
+        self._keep = keep
+        self._session_id = session_id or f"session-{uuid.uuid4()}"
+        self._project = project
+        self._clock = clock
+
+    async def spans(self, stated: Sequence[StatedSpan], call_id: str | None = None) -> list[Recorded]:
+        """Keep stated spans, all or none. A repeated call creates nothing twice; twins within one call are two.
+
+        Args:
+            stated: 1 to 500 spans.
+            call_id: the client's id of this very call, if it gives one.
+
+        Raises:
+            BadArgument: a span contradicts itself; its place is named.
+        """
+        now = self._clock()
+        span_ids = await self._ids(stated, call_id)
+        held = await self._store.spans(span_ids)
+        spans: list[Span] = []
+        rewards: list[Reward] = []
+        for place, (row, span_id) in enumerate(zip(stated, span_ids, strict=True)):
+            span = self._span(row, span_id, held.get(span_id), now, place)
+            spans.append(span)
+            if row.reward is not None:
+                rewards.append(self._given_with(row, span, now))
+        added = await self._store.add(Batch(spans=spans, rewards=rewards))
+        return [
+            Recorded(span_id=span.span_id, session_id=span.session_id, result=change.value)
+            for span, change in zip(spans, added.spans, strict=True)
+        ]
+
+    async def reward(
+        self,
+        target_id: str,
+        value: float,
+        source: RewardSource,
+        *,
+        name: str = OVERALL,
+        reason: str | None = None,
+        reward_id: str | None = None,
+    ) -> Judged:
+        """Keep a judgement of a span, an agent, a tool use or a session.
+
+        Raises:
+            UnknownId: nothing has this id.
+            AmbiguousId: several spans do.
+        """
+        target = await self._target(target_id)
+        known = await self._store.rewards(target)
+        kept_reason = self._keep.text(reason)
+        chosen_id = reward_id or _digest(target_id, name, source, str(value), kept_reason or "")
+        reward = Reward(
+            reward_id=chosen_id,
+            span_id=target.span_id,
+            session_id=None if target.span_id is not None else target.session_id,
+            name=name,
+            value=value,
+            source=source,
+            reason=kept_reason,
+            given_at=self._clock(),
+        )
+        clash = next((one for one in known if one.reward_id == chosen_id), None)
+        if clash is not None and (clash.value, clash.source, clash.name) != (value, source, name):
+            raise BadArgument(
+                "reward_id",
+                chosen_id,
+                f"it already names a reward of {clash.value} by {clash.source}; choose another id",
+            )
+        added = await self._store.add(Batch(rewards=[reward]))
+        return await self._judged(target, reward, created=added.rewards[0])
+
+    async def _judged(self, target: Target, reward: Reward, *, created: bool) -> Judged:
+        alike = [one for one in await self._store.rewards(target) if one.name == reward.name]
+        held = holding(alike) or reward
+        if target.span_id is not None:
+            status = (await self._store.spans([target.span_id]))[target.span_id].status
+        else:
+            session = await self._store.session(target.session_id)
+            status = (session.status if session else None) or Status.OK
+        return Judged(
+            reward_id=reward.reward_id,
+            result="created" if created else "unchanged",
+            span_id=target.span_id,
+            session_id=target.session_id,
+            name=reward.name,
+            value=held.value,
+            source=held.source,
+            outcome=outcome(status, held.value, held.source),
+            rewards=len(alike),
+        )
+
+    async def _target(self, target_id: str) -> Target:
+        found = await self._store.resolve(target_id)
+        if not found:
+            raise UnknownId(
+                target_id,
+                "span, agent, tool use or session",
+                "search_delegations lists delegations with their span_id and agent_id",
+            )
+        delegations = [target for target in found if target.span_id is not None]
+        exact = [target for target in delegations if target.span_id == target_id]
+        sessions = [target for target in found if target.span_id is None]
+        if exact or sessions:
+            return (exact or sessions)[0]
+        if len(delegations) > 1:
+            spans = await self._store.spans([target.span_id or "" for target in delegations])
+            launched = [target for target in delegations if spans[target.span_id or ""].kind is SpanKind.DELEGATION]
+            if len(launched) == 1:
+                return launched[0]
+            raise AmbiguousId(target_id, [target.span_id or "" for target in delegations])
+        return delegations[0]
+
+    async def _ids(self, stated: Sequence[StatedSpan], call_id: str | None) -> list[str]:
+        """One id for each span: the given one, that of the same agent or call, or a hash of what it says."""
+        twins: Counter[str] = Counter()
+        span_ids: list[str] = []
+        for place, row in enumerate(stated):
+            span_id = row.span_id or await self._captured(row)
+            if span_id is None and row.agent_id is not None:
+                span_id = delegation_span_id(row.session_id or self._session_id, row.agent_id)
+            if span_id is None and call_id is not None:
+                span_id = _digest("call", call_id, str(place))
+            if span_id is None:
+                session_id = row.session_id or self._session_id
+                said = _digest("said", session_id, row.agent_type, row.task or "", row.started_at or "", row.kind)
+                twins[said] += 1
+                span_id = said if twins[said] == 1 else _digest(said, str(twins[said]))
+            span_ids.append(span_id)
+        return span_ids
+
+    async def _captured(self, row: StatedSpan) -> str | None:
+        """The id of the delegation that a span's agent or tool use already has."""
+        if row.kind != "delegation":
+            return None
+        for known in (row.agent_id, row.tool_use_id):
+            if known is None:
+                continue
+            found = [target for target in await self._store.resolve(known) if target.span_id is not None]
+            spans = await self._store.spans([target.span_id or "" for target in found])
+            launched = [span.span_id for span in spans.values() if span.kind is SpanKind.DELEGATION]
+            if len(launched) == 1:
+                return launched[0]
+        return None
+
+    def _span(self, row: StatedSpan, span_id: str, held: Span | None, now: datetime, place: int) -> Span:
+        started_at, ended_at = self._times(row, held, now, place)
+        given = row.model_dump(
+            exclude={"span_id", "session_id", "started_at", "ended_at", "reward", "reward_source"}, exclude_none=True
+        )
+        texts = {name: self._keep.text(given.pop(name)) for name in ("task", "output", "error") if name in given}
+        if "name" in given:
+            given["name"] = self._keep.line(given["name"])
+        if "attributes" in given:
+            given["attributes"] = self._keep.attributes(given["attributes"])
+        if row.kind == "delegation" and row.project is None:
+            given["project"] = self._project
+        given["status"] = self._status(row)
+        try:
+            return Span(
+                span_id=span_id,
+                session_id=row.session_id or (held.session_id if held is not None else self._session_id),
+                started_at=started_at,
+                ended_at=ended_at,
+                observed_at=now,
+                source=Source.STATED,
+                **given,
+                **texts,
+            )
+        except ValidationError as error:
+            fault = error.errors(include_url=False)[0]
+            where = ".".join(str(part) for part in fault["loc"])
+            name = f"spans[{place}]{'.' if where else ''}{where}"
+            reason = str(fault["msg"]).removeprefix("Value error, ")
+            raise BadArgument(name, fault["input"] if where else row.agent_type, reason) from error
+
+    def _times(self, row: StatedSpan, held: Span | None, now: datetime, place: int) -> tuple[datetime, datetime | None]:
+        """Start and end as stated, else as held already, else from the duration and the present."""
+        started_at = moment(f"spans[{place}].started_at", row.started_at, now)
+        ended_at = moment(f"spans[{place}].ended_at", row.ended_at, now)
+        length = None if row.duration_ms is None else timedelta(milliseconds=row.duration_ms)
+        if held is not None:
+            started_at = started_at or held.started_at
+            ended_at = ended_at or held.ended_at
+            if ended_at is None and held.status is Status.RUNNING and self._status(row) is not Status.RUNNING:
+                ended_at = max(now, started_at)
+        if started_at is None:
+            started_at = (ended_at or now) - (length or timedelta(0))
+        if ended_at is None and length is not None:
+            ended_at = started_at + length
+        return started_at, ended_at
+
+    @staticmethod
+    def _status(row: StatedSpan) -> Status:
+        """As stated; else an error where one is told, done where anything of the end is told, else running."""
+        if row.status is not None:
+            return Status(row.status)
+        if row.error is not None:
+            return Status.ERROR
+        told = (row.output, row.ended_at, row.duration_ms, row.reward)
+        return Status.OK if any(value is not None for value in told) else Status.RUNNING
+
+    @staticmethod
+    def _given_with(row: StatedSpan, span: Span, now: datetime) -> Reward:
+        return Reward(
+            reward_id=_digest("with", span.span_id, row.reward_source, str(row.reward)),
+            span_id=span.span_id,
+            value=row.reward,
+            source=RewardSource(row.reward_source),
+            given_at=now,
+        )
+
+
+def _digest(*parts: str) -> str:
+    return hashlib.blake2b("\0".join(parts).encode(), digest_size=_DIGEST_BYTES).hexdigest()

@@ -1,0 +1,89 @@
+"""Spans and sessions as JSON objects, in three degrees of detail."""
+
+from datetime import datetime
+from typing import Any, Final, Literal
+
+from storage.records import Session, Span
+from storage.vocabulary import SpanKind
+
+Detail = Literal["skeleton", "summary", "full"]
+
+SKELETON: Final = (
+    "span_id", "parent_span_id", "kind", "agent_type", "model", "status", "outcome", "cost_usd", "subtree_cost_usd",
+    "duration_ms",
+)  # fmt: skip
+_SUMMARY: Final = (
+    "name", "agent_id", "task_type", "complexity", "reward", "reward_source", "started_at", "tool_call_count",
+    "tool_error_count", "error", "task", "output",
+)  # fmt: skip
+_IN_ANY_CASE: Final = frozenset(SKELETON)
+SUMMARY_TEXT: Final = 240
+TEXTS: Final = ("task", "output", "error")
+
+
+def span_object(span: Span, detail: Detail) -> dict[str, Any]:
+    """A span as JSON. Skeleton fields are always there; others only where something is known."""
+    if detail == "skeleton":
+        return {name: _plain(getattr(span, name)) for name in SKELETON}
+    names = (*SKELETON, *_SUMMARY) if detail == "summary" else tuple(Span.model_fields)
+    found = {name: _plain(getattr(span, name)) for name in names}
+    shown = {name: value for name, value in found.items() if name in _IN_ANY_CASE or not _empty(value)}
+    if detail == "summary":
+        tokens = [
+            count
+            for count in (
+                span.input_tokens,
+                span.output_tokens,
+                span.cache_read_tokens,
+                span.cache_write_5m_tokens,
+                span.cache_write_1h_tokens,
+            )
+            if count is not None
+        ]
+        if tokens:
+            shown["total_tokens"] = sum(tokens)
+        return {name: shorten(value, SUMMARY_TEXT) if name in TEXTS else value for name, value in shown.items()}
+    return shown
+
+
+def exported(span: Span) -> dict[str, Any]:
+    """A span with every field, as one line of an export."""
+    return {name: _plain(getattr(span, name)) for name in Span.model_fields}
+
+
+def session_object(session: Session) -> dict[str, Any]:
+    """A session as JSON; what is not known is left out."""
+    found = {name: _plain(getattr(session, name)) for name in Session.model_fields}
+    shown = {name: value for name, value in found.items() if not _empty(value)}
+    if "task" in shown:
+        shown["task"] = shorten(shown["task"], SUMMARY_TEXT)
+    return shown
+
+
+def shorten(text: str, limit: int) -> str:
+    """A text in at most about `limit` characters; a cut is marked with how much is missing."""
+    if len(text) <= limit:
+        return text
+    return f"{text[:limit]}…[+{len(text) - limit} chars]"
+
+
+def time_text(time: datetime) -> str:
+    """ISO 8601 in UTC, as short as is exact."""
+    return time.isoformat().replace("+00:00", "Z")
+
+
+def is_call(span: Span) -> bool:
+    """Whether a span is a call of a model or a tool, and not an agent's run."""
+    return span.kind in (SpanKind.LLM_CALL, SpanKind.TOOL_CALL)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, datetime):
+        return time_text(value)
+    if isinstance(value, tuple):
+        return list(value)
+    return value
+
+
+def _empty(value: Any) -> bool:
+    return value is None or value in ([], {})

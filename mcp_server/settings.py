@@ -1,0 +1,96 @@
+"""Settings: read once at the edge, then passed down. Nothing else reads the environment."""
+
+import os
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+APP_NAME: Final = "delegation-telemetry"
+PREFIX: Final = "DELEGATION_TELEMETRY_"
+DATABASE_NAME: Final = "telemetry.db"
+CONFIG_NAME: Final = "config.toml"
+
+
+class BadSetting(ValueError):
+    """A setting that cannot be used; the text names it, where it stands, and what is allowed."""
+
+
+class Settings(BaseModel):
+    """What a user can set."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    db: str
+    """Address of the database: a path, or `sqlite:///path`."""
+    content: Literal["full", "metadata"] = "full"
+    """`metadata` stores no task or output text at all."""
+    synchronous: Literal["normal", "full"] = "normal"
+    """`full` survives a power cut as well, and waits for the disk at every write."""
+    claude_config: Path = Field(default_factory=lambda: Path.home() / ".claude")
+    """Where Claude Code keeps its files."""
+    session_id: str | None = None
+    """The client's session that started this process, where it says so."""
+    project: str | None = None
+    """The project that this process was started for."""
+
+
+_FILE_KEYS: Final = ("db", "content", "synchronous", "claude_config")
+
+
+def load(flags: Mapping[str, Any]) -> Settings:
+    """Settings from flags, then the environment, then the user's file, then defaults.
+
+    Args:
+        flags: by name; those that are None were not given.
+
+    Raises:
+        BadSetting: a value is not allowed, or the file cannot be read.
+    """
+    environment = os.environ
+    found: dict[str, Any] = {}
+    if environment.get("CLAUDE_CONFIG_DIR"):
+        found["claude_config"] = Path(environment["CLAUDE_CONFIG_DIR"]).expanduser()
+    found |= _from_file(config_file())
+    found |= {key: value for key in _FILE_KEYS if (value := environment.get(PREFIX + key.upper()))}
+    found |= {key: value for key, value in flags.items() if value is not None}
+    if "db" not in found:
+        found["db"] = str(_data_folder() / DATABASE_NAME)
+    found["session_id"] = environment.get("CLAUDE_CODE_SESSION_ID") or None
+    found["project"] = environment.get("CLAUDE_PROJECT_DIR") or None
+    try:
+        return Settings.model_validate(found)
+    except ValidationError as error:
+        fault = error.errors(include_url=False)[0]
+        name = ".".join(str(part) for part in fault["loc"])
+        raise BadSetting(
+            f"setting {name!r} is {fault['input']!r}: {fault['msg']}; it comes from a flag, from {PREFIX}{name.upper()}"
+            f" or from {config_file()}"
+        ) from error
+
+
+def _from_file(path: Path) -> dict[str, Any]:
+    try:
+        found = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise BadSetting(f"{path} cannot be read: {error}") from error
+    if unknown := sorted(found.keys() - set(_FILE_KEYS)):
+        raise BadSetting(f"{path} sets {', '.join(unknown)}; known settings are {', '.join(_FILE_KEYS)}")
+    return found
+
+
+def _data_folder() -> Path:
+    from platformdirs import user_data_path  # noqa: PLC0415 - only where no address is given
+
+    return user_data_path(APP_NAME, appauthor=False)
+
+
+def config_file() -> Path:
+    """Where the user's settings may stand."""
+    from platformdirs import user_config_path  # noqa: PLC0415 - as above
+
+    return user_config_path(APP_NAME, appauthor=False) / CONFIG_NAME

@@ -1,0 +1,1 @@
+"""The top floor towards models: tools, resources and prompts."""

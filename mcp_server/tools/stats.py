@@ -1,0 +1,57 @@
+"""The tool that sums delegations up."""
+
+from typing import Annotated, Any, Literal
+
+from mcp.server.mcpserver.tools import Tool
+from pydantic import Field
+
+from mcp_server.service.fitting import DEFAULT_CHARS
+from mcp_server.service.reporting import Reporting
+from mcp_server.tools.parameters import AgentMatch, Cursor, MaxChars, Project, Since, Until
+from mcp_server.tools.strict import READS, strict_tool
+from storage.queries import Dimension
+
+GroupBy = Literal["agent_type", "model", "task_type", "project", "agent_version", "day", "week"]
+
+
+def tools(reporting: Reporting) -> list[Tool]:
+    """The tools of this set."""
+
+    async def get_stats(
+        *,
+        group_by: Annotated[
+            list[GroupBy] | None, Field(max_length=7, description="Default: agent_type and model; [] sums up all")
+        ] = None,
+        agent_match: AgentMatch = None,
+        project: Project = None,
+        since: Since = None,
+        until: Until = None,
+        cursor: Cursor = None,
+        limit: Annotated[int, Field(ge=1, le=500)] = 50,
+        max_chars: MaxChars = DEFAULT_CHARS,
+    ) -> dict[str, Any]:
+        """Sum up delegations by agent, model, project, day and so on: counts, outcomes, cost, tokens, durations.
+
+        success is the share among judged delegations (verified_n) with its 90 % interval, null without any. Costs are
+        sums of those known (priced_n of n). Not for single delegations: use search_delegations.
+        """
+        chosen = ("agent_type", "model") if group_by is None else group_by
+        return await reporting.stats(
+            [Dimension(one) for one in chosen],
+            agent_match=agent_match,
+            project=project,
+            since=since,
+            until=until,
+            cursor=cursor,
+            limit=limit,
+            max_chars=max_chars,
+        )
+
+    return [
+        strict_tool(
+            get_stats,
+            title="Delegation statistics",
+            annotations=READS,
+            required=["groups", "totals", "returned", "total", "next_cursor"],
+        )
+    ]

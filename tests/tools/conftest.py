@@ -1,0 +1,40 @@
+"""A server over a store of its own, asked through a real client in memory, in both eras of the protocol."""
+
+from collections.abc import AsyncIterator
+from typing import Any, cast
+
+import pytest
+from mcp import Client
+from mcp.server.mcpserver import MCPServer
+
+from mcp_server.ingest.texts import TextKeeper
+from mcp_server.server import Services, build_server
+from mcp_server.service.recording import Recording
+from mcp_server.service.reporting import Reporting
+from storage.store import Store
+from tests.factories import at
+from tests.tools.asking import Ask
+
+NOW = at(3600)
+
+
+@pytest.fixture
+def server(store: Store) -> MCPServer[Any]:
+    keep = TextKeeper(lambda text: text.replace("hunter2", "[redacted]"))
+    return build_server(
+        Services(
+            recording=Recording(store, keep, session_id="session-of-the-process", clock=lambda: NOW),
+            reporting=Reporting(store, session_id="session-of-the-process", clock=lambda: NOW),
+        )
+    )
+
+
+@pytest.fixture(params=["auto", "legacy"], ids=["modern era", "handshake era"])
+async def client(server: MCPServer[Any], request: pytest.FixtureRequest) -> AsyncIterator[Client]:
+    async with Client(server, mode=cast("Any", request.param)) as connected:
+        yield connected
+
+
+@pytest.fixture
+def ask(client: Client) -> Ask:
+    return Ask(client)

@@ -1,0 +1,188 @@
+"""Recording delegations and judging them, as a model does it."""
+
+from typing import Any
+
+import pytest
+
+from storage.queries import Batch
+from storage.store import Store
+from storage.vocabulary import Source, Status
+from tests.factories import a_span, at
+from tests.tools.asking import Ask
+
+pytestmark = pytest.mark.anyio
+
+MINIMAL = {"agent_type": "reviewer", "task": "Review the change"}
+
+
+async def recorded(ask: Ask, **span: Any) -> dict[str, Any]:
+    answer = await ask("record_spans", spans=[MINIMAL | span])
+    result: dict[str, Any] = answer["results"][0]
+    return result
+
+
+async def shown(store: Store, span_id: str) -> Any:
+    return (await store.spans([span_id]))[span_id]
+
+
+async def test_an_agent_and_a_task_are_enough(ask: Ask, store: Store) -> None:
+    result = await recorded(ask)
+    assert result["result"] == "created"
+    assert result["session_id"] == "session-of-the-process"
+    assert (await shown(store, result["span_id"])).task == "Review the change"
+
+
+async def test_repeating_a_call_creates_nothing_twice(ask: Ask) -> None:
+    first, again = await recorded(ask, output="fine"), await recorded(ask, output="fine")
+    assert again == first | {"result": "unchanged"}
+
+
+async def test_two_identical_spans_in_one_call_are_two(ask: Ask) -> None:
+    answer = await ask("record_spans", spans=[MINIMAL, MINIMAL])
+    again = await ask("record_spans", spans=[MINIMAL, MINIMAL])
+    ids = [result["span_id"] for result in answer["results"]]
+    assert len(set(ids)) == 2
+    assert [result["span_id"] for result in again["results"]] == ids
+    assert {result["result"] for result in again["results"]} == {"unchanged"}
+
+
+async def test_a_running_delegation_is_completed_by_a_second_call(ask: Ask, store: Store) -> None:
+    begun = await recorded(ask, started_at="2026-11-20T12:59:00Z")
+    assert (await shown(store, begun["span_id"])).status is Status.RUNNING
+    ended = await recorded(ask, span_id=begun["span_id"], output="two findings", input_tokens=5)
+    span = await shown(store, begun["span_id"])
+    assert ended["result"] == "updated"
+    assert (span.status, span.output, span.duration_ms) == (Status.OK, "two findings", 60_000)
+
+
+@pytest.mark.parametrize(
+    ("told", "status"),
+    [
+        pytest.param({}, "running", id="nothing of an end is told"),
+        pytest.param({"output": "done"}, "ok", id="an output was delivered"),
+        pytest.param({"duration_ms": 5}, "ok", id="it took a while"),
+        pytest.param({"error": "timeout"}, "error", id="an error is told"),
+        pytest.param({"output": "half", "status": "cancelled"}, "cancelled", id="what is said holds"),
+    ],
+)
+async def test_a_status_that_is_not_said_follows_from_what_is(
+    ask: Ask, store: Store, told: dict[str, Any], status: str
+) -> None:
+    assert (await shown(store, (await recorded(ask, **told))["span_id"])).status == status
+
+
+async def test_silence_is_never_a_success(ask: Ask, store: Store) -> None:
+    assert (await shown(store, (await recorded(ask, output="All tests pass!"))["span_id"])).outcome == "unknown"
+
+
+async def test_a_duration_without_times_ends_now(ask: Ask, store: Store) -> None:
+    span = await shown(store, (await recorded(ask, duration_ms=60_000))["span_id"])
+    assert (span.started_at, span.ended_at) == (at(3540), at(3600))
+
+
+async def test_times_may_be_told_as_a_span_back_from_now(ask: Ask, store: Store) -> None:
+    span = await shown(store, (await recorded(ask, started_at="10m", ended_at="5m"))["span_id"])
+    assert (span.started_at, span.ended_at) == (at(3000), at(3300))
+
+
+async def test_a_reward_told_with_a_span_is_a_models(ask: Ask, store: Store) -> None:
+    span = await shown(store, (await recorded(ask, reward=0.9))["span_id"])
+    assert (span.reward, span.reward_source, span.outcome) == (0.9, "model", "success")
+
+
+async def test_a_row_with_a_known_agent_merges_with_what_was_captured(ask: Ask, store: Store) -> None:
+    captured = a_span(agent_id="a123", source=Source.CAPTURED, input_tokens=700, output="as captured")
+    await store.add(Batch(spans=[captured]))
+    result = await recorded(ask, agent_id="a123", output="as stated", input_tokens=1, complexity="low")
+    span = await shown(store, captured.span_id)
+    assert (result["span_id"], result["result"]) == (captured.span_id, "updated")
+    assert (span.input_tokens, span.output, span.complexity) == (700, "as captured", "low")
+
+
+async def test_texts_are_redacted_and_bounded(ask: Ask, store: Store) -> None:
+    result = await recorded(ask, output="the password is hunter2", attributes={"note": "hunter2", "n": 1})
+    span = await shown(store, result["span_id"])
+    assert span.output == "the password is [redacted]"
+    assert span.attributes == {"note": "[redacted]", "n": 1}
+    long = await shown(store, (await recorded(ask, task="x" * 10_000_000))["span_id"])
+    assert len(long.task.encode()) <= 64 * 1024
+    assert "chars]" in long.task[-30:]
+
+
+@pytest.mark.parametrize(
+    ("spans", "complaint"),
+    [
+        pytest.param([], "at least 1", id="no span"),
+        pytest.param([MINIMAL] * 501, "at most 500", id="501 spans"),
+        pytest.param([{"task": "x"}], "spans[0].agent_type is missing", id="no agent"),
+        pytest.param([MINIMAL | {"agent": "x"}], "spans[0].agent is not a known field", id="a misspelt field"),
+        pytest.param([MINIMAL | {"input_tokens": -1}], "spans[0].input_tokens is -1", id="negative tokens"),
+        pytest.param([MINIMAL | {"cost_usd": "much"}], "spans[0].cost_usd is 'much'", id="a cost that is no number"),
+        pytest.param([MINIMAL | {"reward": 2}], "spans[0].reward is 2", id="a reward above 1"),
+        pytest.param([MINIMAL | {"status": "success"}], "spans[0].status is 'success'", id="an outcome for a status"),
+        pytest.param([MINIMAL | {"agent_type": "x" * 201}], "spans[0].agent_type is 'xxx", id="an endless name"),
+        pytest.param([MINIMAL | {"started_at": "yesterday"}], "ISO 8601", id="a time in words"),
+        pytest.param([MINIMAL | {"started_at": "9999999d"}], "ISO 8601", id="a time out of range"),
+        pytest.param(
+            [MINIMAL, MINIMAL | {"started_at": "2026-11-20", "ended_at": "2026-11-19"}],
+            "spans[1] 'reviewer' cannot be used: ended_at 2026-11-19T00:00:00+00:00 is before started_at",
+            id="an end before its start",
+        ),
+        pytest.param([MINIMAL | {"attributes": {"x": "y" * 70_000}}], "attributes", id="attributes beyond the limit"),
+    ],
+)
+async def test_a_bad_span_is_refused_by_name_and_nothing_is_stored(
+    ask: Ask, store: Store, spans: list[dict[str, Any]], complaint: str
+) -> None:
+    assert complaint in await ask.refused("record_spans", spans=spans)
+    assert (await store.health()).counts["span"] == 0
+
+
+async def test_an_unknown_argument_is_refused_with_those_that_are_known(ask: Ask) -> None:
+    said = await ask.refused("record_spans", spans=[MINIMAL], session="x")
+    assert "no argument session; this tool takes spans" in said
+
+
+@pytest.mark.parametrize("target", ["span_id", "agent_id", "tool_use_id", "session_id"])
+async def test_a_reward_finds_its_target_by_any_of_its_ids(ask: Ask, store: Store, target: str) -> None:
+    span = a_span(agent_id="a77", tool_use_id="toolu_7", session_id="s7")
+    await store.add(Batch(spans=[span]))
+    answer = await ask("record_reward", target_id=getattr(span, target), value=1, source="human")
+    assert answer["session_id"] == "s7"
+    assert answer["span_id"] == (None if target == "session_id" else span.span_id)
+    assert answer["outcome"] == "success"
+
+
+async def test_the_strongest_source_holds_and_all_are_kept(ask: Ask, store: Store) -> None:
+    span = a_span()
+    await store.add(Batch(spans=[span]))
+    await ask("record_reward", target_id=span.span_id, value=1, source="human")
+    answer = await ask("record_reward", target_id=span.span_id, value=0, source="model", reason="it looks wrong")
+    assert (answer["value"], answer["source"], answer["outcome"], answer["rewards"]) == (1, "human", "success", 2)
+
+
+async def test_a_keyword_is_shown_and_never_believed(ask: Ask, store: Store) -> None:
+    span = a_span()
+    await store.add(Batch(spans=[span]))
+    answer = await ask("record_reward", target_id=span.span_id, value=1, source="keyword")
+    assert (answer["source"], answer["outcome"]) == ("keyword", "unknown")
+
+
+async def test_repeating_a_reward_changes_nothing(ask: Ask, store: Store) -> None:
+    span = a_span()
+    await store.add(Batch(spans=[span]))
+    given = {"target_id": span.span_id, "value": 0.5, "source": "test", "reward_id": "r1"}
+    assert (await ask("record_reward", **given))["result"] == "created"
+    assert (await ask("record_reward", **given))["result"] == "unchanged"
+    assert "already names a reward of 0.5" in await ask.refused("record_reward", **(given | {"value": 1}))
+
+
+async def test_a_reward_for_nothing_says_how_to_find_something(ask: Ask) -> None:
+    said = await ask.refused("record_reward", target_id="nobody", value=1, source="human")
+    assert "'nobody'" in said
+    assert "search_delegations" in said
+
+
+async def test_a_reward_for_an_id_of_several_spans_names_them(ask: Ask, store: Store) -> None:
+    await store.add(Batch(spans=[a_span(agent_id="twin"), a_span(agent_id="twin", session_id="other")]))
+    assert "names several spans" in await ask.refused("record_reward", target_id="twin", value=1, source="human")

@@ -1,0 +1,99 @@
+"""Finding delegations over all sessions."""
+
+from typing import Any
+
+import pytest
+
+from storage.queries import Batch
+from storage.store import Store
+from storage.vocabulary import SpanKind, Status
+from tests.factories import a_span, at
+from tests.tools.asking import Ask
+
+pytestmark = pytest.mark.anyio
+
+
+async def found(ask: Ask, **question: Any) -> list[str]:
+    return [span["span_id"] for span in (await ask("search_delegations", **question))["delegations"]]
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        pytest.param({"words": "needle"}, id="a word of the task"),
+        pytest.param({"words": "NEEDLE haystack"}, id="words of task and output, whatever their case"),
+        pytest.param({"agent_type": "Plan"}, id="agent"),
+        pytest.param({"agent_match": "^Pl"}, id="agents by pattern"),
+        pytest.param({"model": "large"}, id="model"),
+        pytest.param({"task_type": "search"}, id="task type"),
+        pytest.param({"outcome": "failure"}, id="outcome"),
+        pytest.param({"status": "error"}, id="status"),
+        pytest.param({"project": "/home/user/project"}, id="project"),
+        pytest.param({"since": "2026-11-20T12:05:00Z"}, id="since a time"),
+        pytest.param({"since": "50m"}, id="since a span back"),
+        pytest.param({"min_cost_usd": 0.5}, id="cost"),
+        pytest.param({"words": "needle", "agent_type": "Plan", "status": "error"}, id="all at once"),
+    ],
+)
+async def test_each_condition_finds_what_meets_it(ask: Ask, store: Store, question: dict[str, Any]) -> None:
+    wanted = a_span(
+        span_id="wanted", agent_type="Plan", model="large", task="find the needle", output="in the haystack",
+        task_type="search", status=Status.ERROR, project="/home/user/project", cost_usd=0.5, started_at=at(700),
+        ended_at=at(701),
+    )  # fmt: skip
+    await store.add(Batch(spans=[wanted, a_span(task="something else", cost_usd=0.1)]))
+    assert await found(ask, **question) == ["wanted"]
+
+
+async def test_the_newest_come_first_and_pages_are_complete(ask: Ask, store: Store) -> None:
+    await store.add(Batch(spans=[a_span(span_id=f"s{i}", started_at=at(i), ended_at=at(i)) for i in range(5)]))
+    page = await ask("search_delegations", limit=2)
+    assert [span["span_id"] for span in page["delegations"]] == ["s4", "s3"]
+    assert (page["returned"], page["total"]) == (2, 5)
+    await store.add(Batch(spans=[a_span(span_id="newer", started_at=at(99), ended_at=at(99))]))
+    assert await found(ask, cursor=page["next_cursor"], limit=10) == ["s2", "s1", "s0"]
+
+
+async def test_calls_and_sessions_are_not_delegations(ask: Ask, store: Store) -> None:
+    await store.add(Batch(spans=[a_span(kind=SpanKind.SESSION), a_span(kind=SpanKind.TOOL_CALL, task="needle")]))
+    assert await found(ask) == []
+    assert await found(ask, words="needle") == []
+
+
+async def test_what_the_cap_leaves_out_begins_the_next_page(ask: Ask, store: Store) -> None:
+    await store.add(Batch(spans=[a_span(span_id=f"s{i:02}", started_at=at(i), ended_at=at(i)) for i in range(30)]))
+    page = await ask("search_delegations", limit=30, max_chars=2000)
+    assert 0 < page["returned"] < 30
+    assert page["total"] == 30
+    rest = await found(ask, limit=30, cursor=page["next_cursor"])
+    assert len(rest) + page["returned"] == 30
+
+
+@pytest.mark.parametrize(
+    "words", ['"', "a OR b", "NEAR(a b)", "task:x", "*", "-x", "(((", "'; drop table span; --", "ä ß 日本", "\0", "[1]"]
+)
+async def test_nothing_in_the_words_is_an_operator(ask: Ask, store: Store, words: str) -> None:
+    await store.add(Batch(spans=[a_span(task=f"about {words} and more")]))
+    assert (await ask("search_delegations", words=words))["total"] in (0, 1)
+    assert (await store.health()).counts["span"] == 1
+
+
+@pytest.mark.parametrize(
+    ("question", "complaint"),
+    [
+        pytest.param({"cursor": "zz"}, "next_cursor", id="a made-up cursor"),
+        pytest.param({"since": "soon"}, "ISO 8601", id="a time in words"),
+        pytest.param({"limit": 0}, "limit is 0", id="nothing wanted"),
+        pytest.param({"outcome": "good"}, "outcome is 'good'", id="an unknown outcome"),
+        pytest.param({"min_cost_usd": -1}, "min_cost_usd is -1", id="a negative cost"),
+        pytest.param({"agent": "Explore"}, "no argument agent", id="a misspelt argument"),
+        pytest.param({"words": "x" * 2001}, "words is 'xxx", id="endless words"),
+    ],
+)
+async def test_a_bad_question_is_refused_by_name(ask: Ask, question: dict[str, Any], complaint: str) -> None:
+    assert complaint in await ask.refused("search_delegations", **question)
+
+
+async def test_null_means_left_out(ask: Ask, store: Store) -> None:
+    await store.add(Batch(spans=[a_span(span_id="one")]))
+    assert await found(ask, words=None, model=None, since=None) == ["one"]
