@@ -1,0 +1,181 @@
+"""How long do a search and statistics take, in a small database and in a large one?
+
+Asked are the store (one page of 20 delegations, with their texts and the number of all that match) and the service
+(statistics by agent and model, over everything and over 30 days). The floor is `sqlite3` alone: the same rows in the
+same order with their texts and the count, or the same sums by one `group by`.
+
+    python benchmarks/search_and_stats.py
+    python benchmarks/search_and_stats.py --spans 10000 100000 1000000 --dir /some/folder --keep     # 5 GB
+"""
+
+import asyncio
+import random
+import sqlite3
+import time
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, Final
+
+import databases
+import spans
+from measuring import Clock, Report, arguments
+from spans import SPANS_PER_TRAJECTORY
+
+from mcp_server.service.reporting import Reporting
+from storage.opening import open_store
+from storage.queries import Dimension, PageRequest, SpanFilter
+from storage.vocabulary import Outcome
+
+_PAGE: Final = 20
+_LONG_S: Final = 10.0  # no question is asked for longer
+_LEAST: Final = 5  # but so many times in any case
+_MONTH: Final = timedelta(days=30)
+
+_FROM: Final = " from span where kind = 'delegation'"
+_NEWEST: Final = f" order by started_us desc, id desc limit {_PAGE}"
+_WORDS: Final = " and id in (select rowid from span_words where span_words match :words)"
+_SUMS: Final = """
+    select agent_type, model, {more} count(*), sum(outcome = 'success'), sum(outcome = 'failure'), avg(reward),
+        sum(cost_usd), sum(input_tokens), sum(output_tokens), sum(cache_read_tokens), avg(duration_ms)
+    from span where kind = 'delegation' and started_us >= :since group by agent_type, model {and_more}
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """One search, as a question to the store and as a condition in SQL."""
+
+    name: str
+    question: SpanFilter
+    condition: str
+    parameters: dict[str, Any]
+
+
+def searches(count: int, chance: random.Random) -> Iterator[Search]:
+    """What people look for, in a database of so many spans."""
+    trajectories = count // SPANS_PER_TRAJECTORY
+    word = spans.change(chance.randrange(trajectories), chance.randrange(1, SPANS_PER_TRAJECTORY))
+    week = spans.start_of(trajectories) - timedelta(days=7)
+    yield Search("the newest", SpanFilter(), "", {})
+    yield Search(
+        "one agent's failures",
+        SpanFilter(agent_types=frozenset({"Plan"}), outcome=Outcome.FAILURE),
+        " and agent_type = 'Plan' and outcome = 'failure'",
+        {},
+    )
+    yield Search(
+        "one model in a project, last week",
+        SpanFilter(model=spans.MODELS[1], project="/home/user/project-3", since=week),
+        " and model = :model and project = '/home/user/project-3' and started_us >= :since",
+        {"model": spans.MODELS[1], "since": int(week.timestamp() * 1e6)},
+    )
+    yield Search("a word that occurs once", SpanFilter(words=word), _WORDS, {"words": f'"{word}"'})
+    yield Search("a word that is everywhere", SpanFilter(words="rollback"), _WORDS, {"words": '"rollback"'})
+    yield Search(
+        "two words of one agent",
+        SpanFilter(words="rollback latency", agent_types=frozenset({"Plan"})),
+        f"{_WORDS} and agent_type = 'Plan'",
+        {"words": '"rollback" "latency"'},
+    )
+
+
+async def ask_searches(report: Report, path: Path, count: int, calls: int) -> None:
+    """Searches through the store."""
+    store, raw = open_store(str(path)), _connected(path)
+    for search in searches(count, random.Random(count)):
+        ours = Clock(f"Store.find, {search.name}, {count:,} spans")
+        floor = Clock("sqlite3, the same rows and count")
+        page = await store.find(search.question, PageRequest(limit=_PAGE))
+        found = _find_raw(raw, search)
+        assert [span.span_id for span in page.items] == [row["span_id"] for row in found], search.name
+        for _ in _while_short(calls):
+            with ours.lap():
+                await store.find(search.question, PageRequest(limit=_PAGE))
+            with floor.lap():
+                _find_raw(raw, search)
+        report.timing(ours, floor)
+        report.timing(floor)
+        report.note(f"of {page.total:,} that match")
+    raw.close()
+    await store.close()
+
+
+async def ask_statistics(report: Report, path: Path, count: int, calls: int) -> None:
+    """Statistics through the service."""
+    store, raw = open_store(str(path)), _connected(path)
+    reporting = Reporting(store)
+    month = spans.start_of(count // SPANS_PER_TRAJECTORY) - _MONTH
+    both = (Dimension.AGENT_TYPE, Dimension.MODEL)
+    for name, by, since in (
+        ("agent x model", both, None),
+        ("agent x model x task type, 30 days", (*both, Dimension.TASK_TYPE), month),
+    ):
+        more = ("task_type,", ", task_type") if len(by) > len(both) else ("", "")
+        statement = _SUMS.format(more=more[0], and_more=more[1])
+        parameters = {"since": 0 if since is None else int(since.timestamp() * 1e6)}
+        ours = Clock(f"Reporting.stats, {name}, {count:,} spans")
+        floor = Clock("sqlite3, one group by")
+        await reporting.stats(by, since=since.isoformat() if since else None)
+        for _ in _while_short(calls):
+            with ours.lap():
+                await reporting.stats(by, since=since.isoformat() if since else None)
+            with floor.lap():
+                raw.execute(statement, parameters).fetchall()
+        report.timing(ours, floor)
+        report.timing(floor)
+    raw.close()
+    await store.close()
+
+
+def _connected(path: Path) -> sqlite3.Connection:
+    connection = sqlite3.connect(path, isolation_level=None)
+    connection.row_factory = sqlite3.Row
+    connection.execute("pragma cache_size = -8192")
+    return connection
+
+
+def _find_raw(connection: sqlite3.Connection, search: Search) -> list[sqlite3.Row]:
+    where = _FROM + search.condition
+    connection.execute(f"select count(*) {where}", search.parameters).fetchone()
+    ids = [row["id"] for row in connection.execute(f"select id {where}{_NEWEST}", search.parameters)]
+    statement = f"select * from span join span_text using (id) where id in ({', '.join('?' * len(ids))})"
+    rows = connection.execute(f"{statement} order by started_us desc, id desc", ids).fetchall()
+    for row in rows:
+        zlib.decompress(row["task"]).decode()
+        zlib.decompress(row["output"]).decode()
+    return rows
+
+
+def _while_short(calls: int) -> Iterator[int]:
+    """So many numbers, fewer where using them takes long."""
+    end = time.perf_counter() + _LONG_S
+    for number in range(calls):
+        if number >= _LEAST and time.perf_counter() > end:
+            return
+        yield number
+
+
+async def measure(report: Report, path: Path, count: int, calls: int) -> None:
+    """All questions of this file to one database."""
+    await ask_searches(report, path, count, calls)
+    await ask_statistics(report, path, count, calls)
+
+
+def main() -> None:
+    parser = arguments(__doc__)
+    databases.add_options(parser)
+    parser.add_argument("--calls", type=int, default=100, help="at most, for each question (default %(default)s)")
+    given = parser.parse_args()
+    report = Report(given, "How long do a search and statistics take?")
+    with databases.folder_of(given) as folder:
+        for count in given.spans:
+            with databases.database(report, folder, count, keep=given.keep) as path:
+                asyncio.run(measure(report, path, count, given.calls))
+    report.save()
+
+
+if __name__ == "__main__":
+    main()
