@@ -55,7 +55,7 @@ async def test_in_parts_is_as_at_once(scenario: str, empty_store: Callable[[], S
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", range(40))
+@pytest.mark.parametrize("seed", range(2))
 @pytest.mark.parametrize("scenario", captured.SCENARIOS)
 async def test_in_any_parts_is_as_at_once(
     scenario: str, seed: int, empty_store: Callable[[], Store], tmp_path: Path
