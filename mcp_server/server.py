@@ -6,9 +6,10 @@ from typing import Any, Final
 from mcp.server.mcpserver import MCPServer
 
 from mcp_server import __version__
+from mcp_server.service.capturing import Capturing
 from mcp_server.service.recording import Recording
 from mcp_server.service.reporting import Reporting
-from mcp_server.tools import prompts, recording, resources, stats, trajectories
+from mcp_server.tools import hooks, prompts, recording, resources, stats, trajectories
 
 NAME: Final = "delegation"
 INSTRUCTIONS: Final = """\
@@ -36,6 +37,8 @@ class Services:
 
     recording: Recording
     reporting: Reporting
+    capturing: Capturing | None = None
+    """None where the store's client has no hooks."""
 
 
 def build_server(services: Services) -> MCPServer[Any]:
@@ -50,6 +53,7 @@ def build_server(services: Services) -> MCPServer[Any]:
             *recording.tools(services.recording),
             *trajectories.tools(services.reporting),
             *stats.tools(services.reporting),
+            *(hooks.tools(services.capturing) if services.capturing is not None else ()),
         ],
     )
     resources.register(server, services.reporting)

@@ -31,13 +31,23 @@ class Settings(BaseModel):
     """`full` survives a power cut as well, and waits for the disk at every write."""
     claude_config: Path = Field(default_factory=lambda: Path.home() / ".claude")
     """Where Claude Code keeps its files."""
+    spool: Path
+    """Where hooks leave what they were told."""
+    spool_of_last_resort: Path
+    """Where they leave it if they may not write there."""
     session_id: str | None = None
     """The client's session that started this process, where it says so."""
     project: str | None = None
     """The project that this process was started for."""
 
+    @property
+    def spools(self) -> tuple[Path, Path]:
+        """Every folder in which hooks may have left something."""
+        return (self.spool, self.spool_of_last_resort)
+
 
 _FILE_KEYS: Final = ("db", "content", "synchronous", "claude_config")
+_SPOOL: Final = "spool"
 
 
 def load(flags: Mapping[str, Any]) -> Settings:
@@ -58,6 +68,10 @@ def load(flags: Mapping[str, Any]) -> Settings:
     found |= {key: value for key, value in flags.items() if value is not None}
     if "db" not in found:
         found["db"] = str(_data_folder() / DATABASE_NAME)
+    # The hooks' script finds these folders by the same rules.
+    found["spool"] = environment.get(PREFIX + _SPOOL.upper()) or str(_data_folder() / _SPOOL)
+    temporary, user = environment.get("TMPDIR") or "/tmp", environment.get("USER") or "nobody"  # noqa: S108 - as above
+    found["spool_of_last_resort"] = f"{temporary}/{APP_NAME}-{_SPOOL}-{user}"
     found["session_id"] = environment.get("CLAUDE_CODE_SESSION_ID") or None
     found["project"] = environment.get("CLAUDE_PROJECT_DIR") or None
     try:

@@ -6,7 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Final, Generic, TypeVar
 
-from storage.records import ReadPosition, Reward, Span
+from storage.records import HookEvent, ReadPosition, Reward, Span
 from storage.vocabulary import Outcome, SpanKind, Status
 
 Item = TypeVar("Item")
@@ -24,6 +24,9 @@ class Batch:
     spans: Sequence[Span] = ()
     rewards: Sequence[Reward] = ()
     positions: Sequence[ReadPosition] = ()
+    events: Sequence[HookEvent] = ()
+    reopened: Sequence[str] = ()
+    """Sources of read positions that have something new, known before or not."""
 
 
 class Change(StrEnum):

@@ -151,3 +151,18 @@ class ReadPosition(Record):
     """Bytes read, up to the end of the last whole line."""
     state: bytes = b""
     """The reader's own memory, opaque to the store."""
+    is_open: bool = False
+    """Whether to look at it again before anything is asked: it had no end yet when it was read."""
+
+
+class HookEvent(Record):
+    """What a client told in passing about a session, while it ran. Such events are only ever added."""
+
+    event_id: Identifier
+    session_id: Identifier
+    at: Time
+    name: Name
+    process_id: Count | None = None
+    """Of the client."""
+    body: bytes = b""
+    """What its reader understood, opaque to the store."""

@@ -18,7 +18,7 @@ from storage.queries import (
     SpanFilter,
     Target,
 )
-from storage.records import ReadPosition, Reward, Session, Span
+from storage.records import HookEvent, ReadPosition, Reward, Session, Span
 from storage.vocabulary import SpanKind
 
 
@@ -95,6 +95,18 @@ class Store(Protocol):
 
     async def positions(self, sources: Sequence[str]) -> dict[str, ReadPosition]:
         """How far these files have been read; files never read are left out."""
+        ...
+
+    async def open_sources(self) -> list[str]:
+        """Sources of read positions that are to be looked at again, in no particular order."""
+        ...
+
+    async def events(self, session_id: str) -> list[HookEvent]:
+        """What a client's hooks told about a session, by time."""
+        ...
+
+    async def latest_event(self, process_ids: Sequence[int] = ()) -> HookEvent | None:
+        """The newest hook event of all, or of some client processes."""
         ...
 
     async def prune(self, *, before: datetime | None = None, max_bytes: int | None = None) -> Pruned:

@@ -22,7 +22,7 @@ _IDENTITY: Final = frozenset({"span_id", "source", "observed_at"})
 FACTS: Final = tuple(
     name for name in Span.model_fields if name not in KEPT_BY_STORE and name not in _IDENTITY and name not in STATE
 )
-_RANK: Final = {Source.STATED: 0, Source.CAPTURED: 1}
+_RANK: Final = {source: rank for rank, source in enumerate(Source)}
 _FINALITY: Final = {Status.RUNNING: 0, Status.LOST: 1}
 
 _ATTRIBUTE: Final = "attributes."

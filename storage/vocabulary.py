@@ -41,10 +41,11 @@ class Level(StrEnum):
 
 
 class Source(StrEnum):
-    """How a record came to be known. What was captured outranks what was stated."""
+    """How a record came to be known, weakest first: what ranks higher holds where both tell."""
 
     STATED = "stated"  # by a tool call or an imported log
-    CAPTURED = "captured"  # from the client's own transcripts and events
+    HOOK = "hook"  # from the client's own hook events, which say little and leave out most ends
+    CAPTURED = "captured"  # from the client's own transcripts
 
 
 class RewardSource(StrEnum):

@@ -18,6 +18,7 @@ from storage.opening import open_store
 from storage.store import Store
 
 if TYPE_CHECKING:
+    from mcp_server.service.capturing import Capturing
     from mcp_server.service.importing import Importing
     from mcp_server.service.recording import Recording
     from mcp_server.service.reporting import Reporting
@@ -34,6 +35,8 @@ class App:
 
     settings: Settings
     store: Store
+    patience_s: float | None = None
+    """How long an answer may wait for what running sessions tell; None waits for all of it."""
 
     @cached_property
     def keep(self) -> TextKeeper:
@@ -45,7 +48,7 @@ class App:
         """Answers about what is recorded."""
         from mcp_server.service.reporting import Reporting  # noqa: PLC0415 - only commands that ask for it pay
 
-        return Reporting(self.store, session_id=self.settings.session_id)
+        return Reporting(self.store, session_id=self.settings.session_id, feed=self.capturing)
 
     @cached_property
     def recording(self) -> "Recording":
@@ -62,6 +65,22 @@ class App:
 
         return Importing(self.store, self.keep, cost_usd, self.settings.claude_config)
 
+    @cached_property
+    def capturing(self) -> "Capturing":
+        """Takes in what running sessions tell."""
+        from mcp_server.ingest.claude_code.liveness import ancestors  # noqa: PLC0415 - as above
+        from mcp_server.service.capturing import Capturing  # noqa: PLC0415 - as above
+
+        return Capturing(
+            self.store,
+            self.importing,
+            self.keep,
+            config=self.settings.claude_config,
+            spools=self.settings.spools,
+            patience_s=self.patience_s,
+            process_ids=ancestors(),
+        )
+
     @property
     def transcripts(self) -> Path:
         """Where Claude Code keeps its transcripts."""
@@ -69,12 +88,12 @@ class App:
 
 
 @asynccontextmanager
-async def opened(db: str | None) -> AsyncIterator[App]:
+async def opened(db: str | None, patience_s: float | None = None) -> AsyncIterator[App]:
     """The app on the database that is meant, closed at the end whatever happens."""
     settings = load({"db": db})
     store = open_store(settings.db, synchronous=settings.synchronous)
     try:
-        yield App(settings, store)
+        yield App(settings, store, patience_s)
     finally:
         with anyio.CancelScope(shield=True):
             await store.close()

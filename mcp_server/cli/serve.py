@@ -3,12 +3,16 @@
 import os
 import signal
 import sys
+from typing import Final
 
 import anyio
 import click
 
 from mcp_server.cli.app import App, database_option, opened
 from mcp_server.server import Services, build_server
+
+PATIENCE_S: Final = 0.05  # a model waits for each answer
+_BEGINNING_S: Final = 1
 
 
 @click.command()
@@ -22,14 +26,22 @@ def command(db: str | None) -> None:
 
 
 async def _serve(db: str | None) -> None:
-    async with opened(db) as app, anyio.create_task_group() as tasks:
+    async with opened(db, PATIENCE_S) as app, anyio.create_task_group() as tasks:
+        tasks.start_soon(_catch_up, app)
         if sys.platform != "win32":
             tasks.start_soon(_leave_when_told, app)
         try:
-            await build_server(Services(recording=app.recording, reporting=app.reporting)).run_stdio_async()
+            services = Services(recording=app.recording, reporting=app.reporting, capturing=app.capturing)
+            await build_server(services).run_stdio_async()
         except* (BrokenPipeError, anyio.BrokenResourceError, anyio.ClosedResourceError):
             pass  # the client went away first
         await _leave(app)
+
+
+async def _catch_up(app: App) -> None:
+    """Take in what was left since the last server ended; but first let this one begin."""
+    await anyio.sleep(_BEGINNING_S)
+    await app.capturing.fresh()
 
 
 async def _leave_when_told(app: App) -> None:
@@ -41,5 +53,6 @@ async def _leave_when_told(app: App) -> None:
 async def _leave(app: App) -> None:
     """Close the store and end at once: a thread may sit in a read of stdin that nothing can interrupt."""
     with anyio.CancelScope(shield=True), anyio.move_on_after(1):
+        await app.capturing.close()
         await app.store.close()
     os._exit(0)

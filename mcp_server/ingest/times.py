@@ -18,9 +18,14 @@ def microseconds(stamp: Any) -> int | None:
         time = time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
     except (ValueError, OverflowError):
         return None
-    return (time - _EPOCH) // _MICROSECOND if _EARLIEST <= time < _LATEST else None
+    return microseconds_of(time) if _EARLIEST <= time < _LATEST else None
+
+
+def microseconds_of(time: datetime) -> int:
+    """An aware time as microseconds."""
+    return (time - _EPOCH) // _MICROSECOND
 
 
 def time_of(us: int) -> datetime:
-    """The inverse of `microseconds`."""
+    """The inverse of `microseconds_of`."""
     return _EPOCH + timedelta(microseconds=us)

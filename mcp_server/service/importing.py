@@ -28,6 +28,7 @@ from storage.store import Store
 _LINES_AT_ONCE_BYTES: Final = 1024 * 1024
 _SESSIONS_AT_ONCE: Final = 100
 _SPANS_AT_ONCE: Final = 300
+_LATE_LINES_S: Final = 60  # lines are written late, the last ones even after the client's end
 _NEWLINE: Final = "\n"
 _FOREIGN: Final = (ValueError, TypeError, LookupError, ArithmeticError, AttributeError, RecursionError)
 _NOT_OURS: Final = "neither a Claude Code transcript, nor a ONE_SHOT delegation log, nor an export of ours"
@@ -135,30 +136,56 @@ class Importing:
         """
         report = ImportReport()
         found = await anyio.to_thread.run_sync(self.found, paths, report)
-        total = len(found.sessions) + len(found.logs)
-        collected = _Collected(self._store, report)
-        tools = reading.Tools(
-            keep=self._keep,
-            price=self._price,
-            version_of=Definitions(self._config).version,
-            may_go_on=Liveness(self._config, self._clock()).may_go_on,
-            emit=collected.take,
-        )
-        done = 0
-        async for files, before in self._known(found.sessions):
-            watch(done, total)
-            done += 1
-            if reading.is_unchanged(files, before):
-                report.sessions_unchanged += 1
-            else:
-                await self._session(files, before, tools, report)
-        await collected.store()
+        done, total = len(found.sessions), len(found.sessions) + len(found.logs)
+        await self._sessions(found.sessions, report, lambda one: watch(one, total))
         for path, kind in found.logs:
             watch(done, total)
             done += 1
             await self._log(path, kind, report)
         watch(total, total)
         return report
+
+    async def sessions(self, sessions: Sequence[SessionFiles], over: frozenset[str] = frozenset()) -> ImportReport:
+        """Read what is new in some sessions.
+
+        Args:
+            sessions: their files.
+            over: ids of those that are known to have ended, where the client's own register does not tell.
+
+        Raises:
+            StoreError: the store cannot keep what was read.
+        """
+        report = ImportReport()
+        await self._sessions(sessions, report, over=over)
+        return report
+
+    async def _sessions(
+        self,
+        sessions: Sequence[SessionFiles],
+        report: ImportReport,
+        watch: Callable[[int], None] = lambda _done: None,
+        over: frozenset[str] = frozenset(),
+    ) -> None:
+        now = self._clock()
+        liveness = Liveness(self._config, now, over)
+        collected = _Collected(self._store, report)
+        tools = reading.Tools(
+            keep=self._keep,
+            price=self._price,
+            version_of=Definitions(self._config).version,
+            may_go_on=liveness.may_go_on,
+            settled_before=now.timestamp() - _LATE_LINES_S,
+            emit=collected.take,
+        )
+        done = 0
+        async for files, before in self._known(sessions):
+            watch(done)
+            done += 1
+            if reading.is_unchanged(files, before, runs=liveness.runs(files.session_id)):
+                report.sessions_unchanged += 1
+            else:
+                await self._session(files, before, tools, report)
+        await collected.store()
 
     async def waiting(self, paths: Sequence[Path]) -> tuple[int, int]:
         """How many sessions below some paths have something that was not imported yet, and how many there are."""

@@ -3,7 +3,7 @@
 import json
 from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from mcp_server.analysis.quantiles import quantile, wilson
 from mcp_server.analysis.trees import Node, bridged, grow
@@ -29,18 +29,39 @@ def _now() -> datetime:
     return datetime.now(UTC)
 
 
+class Feed(Protocol):
+    """What is going on while somebody asks."""
+
+    async def fresh(self) -> None:
+        """Have the store hold what has happened until now, as far as patience allows."""
+        ...
+
+    async def current_session(self) -> str | None:
+        """The session from which the question comes, where anything tells."""
+        ...
+
+
 class Reporting:
     """Reads a store and answers in plain JSON objects."""
 
-    def __init__(self, store: Store, *, session_id: str | None = None, clock: Callable[[], datetime] = _now) -> None:
+    def __init__(
+        self,
+        store: Store,
+        *,
+        session_id: str | None = None,
+        feed: Feed | None = None,
+        clock: Callable[[], datetime] = _now,
+    ) -> None:
         """Report from a store.
 
         Args:
             store: where from.
-            session_id: the session that is meant where none is named.
+            session_id: the session that is meant where none is named and the feed knows of none.
+            feed: brings the store up to date before each answer.
             clock: the present time.
         """
         self._store = store
+        self._feed = feed
         self._session_id = session_id
         self._clock = clock
 
@@ -70,6 +91,7 @@ class Reporting:
             UnknownId: no such session.
             BadArgument: a value that cannot be used.
         """
+        await self._fresh()
         chosen = await self._session(session_id)
         wanted = frozenset(kinds) if kinds else (ALL_KINDS if detail == "full" else AGENT_RUNS)
         counts = await self._store.span_counts(chosen)
@@ -126,6 +148,7 @@ class Reporting:
         Raises:
             BadArgument: a value that cannot be used.
         """
+        await self._fresh()
         now = self._clock()
         agents = frozenset({agent_type}) if agent_type is not None else None
         if agent_match is not None:
@@ -177,6 +200,7 @@ class Reporting:
         Raises:
             BadArgument: a value that cannot be used.
         """
+        await self._fresh()
         now = self._clock()
         agents = None
         if agent_match is not None:
@@ -207,6 +231,7 @@ class Reporting:
 
     async def sessions(self, *, cursor: str | None = None, limit: int = PAGE) -> dict[str, Any]:
         """Sessions, latest activity first."""
+        await self._fresh()
         page = await self._store.sessions(PageRequest(limit=limit, after=cursor))
         return {
             "sessions": [session_object(session) for session in page.items],
@@ -221,6 +246,7 @@ class Reporting:
         Raises:
             UnknownId: no such span.
         """
+        await self._fresh()
         found = (await self._store.spans([span_id])).get(span_id)
         if found is None:
             raise UnknownId(span_id, "span", "get_trajectory and search_delegations return span ids")
@@ -246,6 +272,7 @@ class Reporting:
         Raises:
             BadArgument: a value that cannot be used.
         """
+        await self._fresh()
         now = self._clock()
         question = SpanFilter(
             kinds=frozenset(SpanKind(kind) for kind in kinds) or ALL_KINDS,
@@ -268,6 +295,10 @@ class Reporting:
         """The known values of a dimension, most frequent first."""
         return await self._store.distinct(dimension)
 
+    async def _fresh(self) -> None:
+        if self._feed is not None:
+            await self._feed.fresh()
+
     async def _session(self, session_id: str | None) -> str:
         if session_id is not None:
             if await self._store.session(session_id) is None:
@@ -275,8 +306,10 @@ class Reporting:
                     session_id, "session", "leave session_id out for the latest, or read delegation://sessions"
                 )
             return session_id
-        if self._session_id is not None and await self._store.session(self._session_id) is not None:
-            return self._session_id
+        here = await self._feed.current_session() if self._feed is not None else None
+        for current in (here, self._session_id):
+            if current is not None and await self._store.session(current) is not None:
+                return current
         latest = await self._store.sessions(PageRequest(limit=1))
         if not latest.items:
             raise UnknownId(

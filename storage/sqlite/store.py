@@ -21,8 +21,8 @@ from storage.queries import (
     SpanFilter,
     Target,
 )
-from storage.records import ReadPosition, Reward, Session, Span
-from storage.sqlite import groups, listing, positions, rewards, sessions, spans, upkeep, writing
+from storage.records import HookEvent, ReadPosition, Reward, Session, Span
+from storage.sqlite import events, groups, listing, positions, rewards, sessions, spans, upkeep, writing
 from storage.sqlite.engine import Engine
 from storage.vocabulary import SpanKind
 
@@ -73,6 +73,15 @@ class SqliteStore:
 
     async def positions(self, sources: Sequence[str]) -> dict[str, ReadPosition]:
         return await self._engine.read(partial(positions.get, sources=sources))
+
+    async def open_sources(self) -> list[str]:
+        return await self._engine.read(positions.open_sources)
+
+    async def events(self, session_id: str) -> list[HookEvent]:
+        return await self._engine.read(partial(events.of_session, session_id=session_id))
+
+    async def latest_event(self, process_ids: Sequence[int] = ()) -> HookEvent | None:
+        return await self._engine.read(partial(events.latest, process_ids=process_ids))
 
     async def prune(self, *, before: datetime | None = None, max_bytes: int | None = None) -> Pruned:
         size = await self._engine.read(upkeep.used_bytes)

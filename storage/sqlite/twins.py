@@ -81,12 +81,12 @@ def _new_twins(connection: sqlite3.Connection, given: Iterable[Span]) -> dict[st
     for span in given:
         if span.kind is SpanKind.DELEGATION and span.tool_use_id is not None:
             ids = captured[span.tool_use_id]
-            ids[span.span_id] = ids.get(span.span_id, False) or span.source is Source.CAPTURED
+            ids[span.span_id] = ids.get(span.span_id, False) or span.source is not Source.STATED
     if not captured:
         return {}
     for row in connection.execute(_OF_TOOL_USES, {"tool_use_ids": json.dumps(sorted(captured))}):
         ids = captured[row["tool_use_id"]]
-        ids[row["span_id"]] = ids.get(row["span_id"], False) or row["source"] == Source.CAPTURED
+        ids[row["span_id"]] = ids.get(row["span_id"], False) or row["source"] != Source.STATED
     twins: dict[str, str] = {}
     for ids in captured.values():
         holder = min((span_id for span_id, is_captured in ids.items() if is_captured), default=None)

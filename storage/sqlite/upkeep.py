@@ -9,7 +9,7 @@ from storage.queries import Health, Pruned
 from storage.sqlite import migrate, rows, search, sessions
 from storage.sqlite.engine import log_of, make_private_file
 
-_TABLES: Final = ("span", "reward", "session", "read_position")
+_TABLES: Final = ("span", "reward", "session", "read_position", "hook_event")
 _OLDEST: Final = """
     select session_id from session where last_activity_us < :before_us
     order by last_activity_us, session_id limit :limit
@@ -20,6 +20,7 @@ _DELEGATIONS: Final = """
 """
 _DELETE_TWINS: Final = "delete from twin where held_as in (select span_id from span where session_id = :session_id)"
 _DELETE_SPANS: Final = "delete from span where session_id = :session_id"
+_DELETE_EVENTS: Final = "delete from hook_event where session_id = :session_id"
 _DELETE_REWARDS: Final = """
     delete from reward
     where session_id = :session_id or span_id in (select span_id from span where session_id = :session_id)
@@ -54,6 +55,7 @@ def prune_some(connection: sqlite3.Connection, before: datetime | None, max_byte
         for row in connection.execute(_DELEGATIONS, wanted):
             search.forget(connection, row["id"], rows.span_of(row, texts=True))
         connection.execute(_DELETE_TWINS, wanted)
+        connection.execute(_DELETE_EVENTS, wanted)
         rewards += connection.execute(_DELETE_REWARDS, wanted).rowcount
         spans += connection.execute(_DELETE_SPANS, wanted).rowcount
         gone.append(session["session_id"])

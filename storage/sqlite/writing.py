@@ -3,7 +3,7 @@
 import sqlite3
 
 from storage.queries import Added, Batch, Change
-from storage.sqlite import costs, positions, rewards, sessions, spans, twins
+from storage.sqlite import costs, events, positions, rewards, sessions, spans, twins
 
 
 def add(connection: sqlite3.Connection, batch: Batch) -> Added:
@@ -20,4 +20,6 @@ def add(connection: sqlite3.Connection, batch: Batch) -> Added:
     rewards.settle(connection, changed | rewards.judged_by(connection, judging.changed))
     sessions.follow(connection, joined.steps, {span.session_id for span in gone})
     positions.put(connection, batch.positions)
+    events.add(connection, batch.events)
+    positions.reopen(connection, batch.reopened)
     return Added(spans=joined.changes, rewards=judging.new)

@@ -6,6 +6,7 @@ import os
 import re
 import stat
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -133,6 +134,31 @@ def group(paths: Iterable[Path]) -> list[SessionFiles]:
             found.main = found.main or path
     _join_parts(sessions)
     return [found for found in sessions.values() if found.main is not None or found.agents]
+
+
+def sessions_at(anchor: Path) -> list[SessionFiles]:
+    """The session whose main transcript is, or would be, at a path; and those that hold a part of its agents' work.
+
+    Looks only into what belongs to them, however many sessions lie beside it. Empty where there is nothing.
+    """
+    home, session_id = anchor.parent, anchor.stem
+    paths = {anchor} if anchor.is_file() else set[Path]()
+    own = list(jsonl_files(home / session_id / _SUBAGENTS, []))
+    beside: list[str] = []
+    with suppress(OSError), os.scandir(home) as entries:
+        for entry in entries:
+            if entry.name.startswith(_AGENT_PREFIX) and entry.name.endswith(".jsonl"):
+                own.append(Path(entry.path))  # the oldest layout
+            elif entry.name != session_id and _SESSION_ID.fullmatch(entry.name):
+                beside.append(entry.name)
+    names = {path.name for path in own if path.parent != home}
+    for other in beside:
+        shared = [path for name in names if (path := home / other / _SUBAGENTS / name).is_file()]
+        if shared:
+            paths |= {home / f"{other}.jsonl", *jsonl_files(home / other / _SUBAGENTS, [])}
+    found = group(path for path in (*paths, *own) if path.is_file())
+    related = {session_id, *(other for other in beside if home / f"{other}.jsonl" in paths)}
+    return [session for session in found if session.session_id in related and session.home == home]
 
 
 def _join_parts(sessions: Mapping[tuple[Path, str], SessionFiles]) -> None:

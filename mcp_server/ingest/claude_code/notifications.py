@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
+from mcp_server.ingest.texts import TextKeeper
+
 _TURN_LIMIT: Final = "NOTE: this agent stopped at its "
 _NO_REPORT: Final = "(Subagent completed but returned no output.)"
 _OPENING: Final = "<task-notification>"
@@ -37,7 +39,7 @@ class Notification:
     """How many notices of this task there were up to this one: each stands in a transcript up to three times."""
 
 
-def parse(text: str, at_us: int) -> Notification | None:
+def parse(text: str, at_us: int, keep: TextKeeper) -> Notification | None:
     """The notice that `text` is, or None."""
     if not is_notification(text):
         return None
@@ -50,10 +52,10 @@ def parse(text: str, at_us: int) -> Notification | None:
     report, _, behind = tail.rpartition("</result>")
     durations = _DURATION.findall(behind if tail else before)
     return Notification(
-        task_id=task_id,
-        status=status,
+        task_id=keep.identifier(task_id) or task_id,
+        status=keep.name(status) or status,
         at_us=at_us,
-        tool_use_id=_field(head, "tool-use-id"),
+        tool_use_id=keep.identifier(_field(head, "tool-use-id")),
         duration_ms=int(durations[-1]) if durations else None,
         brought=brought(report),
     )

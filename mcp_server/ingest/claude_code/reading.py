@@ -29,6 +29,7 @@ from storage.records import ReadPosition, Span
 from storage.vocabulary import Status
 
 _HELD_BYTES: Final = 16 * 1024 * 1024
+_OF_SESSION: Final = "#session"
 
 MayGoOn = Callable[[str, str | None, datetime], bool | None]
 """(session id, client version, last activity) -> whether the session goes on; None where only its silence could tell
@@ -44,6 +45,8 @@ class Tools:
     price: Price
     version_of: VersionOf
     may_go_on: MayGoOn
+    settled_before: float
+    """Seconds since 1970: a file that changed later may still get lines, even when its client is gone."""
     emit: Emit
     """Called with what is to be stored together, in order."""
 
@@ -71,7 +74,7 @@ class _SessionState(BaseModel):
 
 def session_source(files: SessionFiles) -> str:
     """The name under which the state of a session as a whole is kept."""
-    return f"{source_of(files.anchor)}#session"
+    return f"{source_of(files.anchor)}{_OF_SESSION}"
 
 
 def sources(files: SessionFiles, session: ReadPosition | None) -> list[str]:
@@ -81,10 +84,22 @@ def sources(files: SessionFiles, session: ReadPosition | None) -> list[str]:
     return list(dict.fromkeys([session_source(files), source_of(files.anchor), *there, *known]))
 
 
-def is_unchanged(files: SessionFiles, session: ReadPosition | None) -> bool:
-    """Whether nothing of a session has changed since it was read, and nothing in it was still open then."""
+def anchor_of(source: str) -> Path | None:
+    """The path from which the name of a session's state was made; None where it is the name of something else."""
+    path, mark, _ = source.rpartition(_OF_SESSION)
+    return Path(path) if mark else None
+
+
+def is_unchanged(files: SessionFiles, session: ReadPosition | None, *, runs: bool = False) -> bool:
+    """Whether there is nothing new: no file has changed since, and what was still open then goes on.
+
+    Args:
+        files: of the session.
+        session: what is remembered of the session as a whole.
+        runs: whether its client is known to run.
+    """
     state = _session_state(session)
-    return not state.is_open and state.signature == _signature(files)
+    return (runs or not state.is_open) and state.signature == _Look(files).signature
 
 
 @dataclass(slots=True)
@@ -126,7 +141,7 @@ class SessionReader:
         A file that cannot be read is named in the answer; the others are read.
         """
         # Before reading: what is appended meanwhile makes the signature differ at the next time.
-        signature = _signature(self._files)
+        look = _Look(self._files)
         self._read_main()
         durations = layout.run_durations(self._files)
         for file in self._files.agents:
@@ -135,7 +150,7 @@ class SessionReader:
             if agent_id not in self._agents and not os.path.lexists(source):  # else it continues another's by now
                 self._recall_agent(layout.agent_file(Path(source)))
         self._tell()
-        self._finish(signature)
+        self._finish(look)
         return self.progress
 
     def _read_main(self) -> None:
@@ -246,18 +261,24 @@ class SessionReader:
 
         return life
 
-    def _finish(self, signature: str) -> None:
+    def _finish(self, look: "_Look") -> None:
         view = self._view()
-        assembled = assemble(view, self._life(view), self._tools.version_of)
+        life = self._life(view)
+        assembled = assemble(view, life, self._tools.version_of)
+        is_open = any(span.status is Status.RUNNING for span in assembled.spans)
         state = _SessionState(
-            signature="" if self.progress.problems else signature,
-            is_open=any(span.status is Status.RUNNING for span in assembled.spans),
+            signature="" if self.progress.problems else look.signature,
+            is_open=is_open,
             agents={agent_id: self._agents[agent_id].transcript.source for agent_id in view.agents},
             told={agent_id: reading.told for agent_id, reading in self._agents.items() if reading.told is not None},
         )
         self.progress.delegations = sum(span.kind == "delegation" for span in assembled.spans)
         position = ReadPosition(
-            source=session_source(self._files), identity="", offset=0, state=state.model_dump_json().encode()
+            source=session_source(self._files),
+            identity="",
+            offset=0,
+            state=state.model_dump_json().encode(),
+            is_open=is_open or look.newest > self._tools.settled_before or life(view.main) is Life.GOES_ON,
         )
         self._tools.emit(
             Batch(
@@ -285,16 +306,23 @@ def _session_state(position: ReadPosition | None) -> _SessionState:
     return state if state.version == MEMORY_VERSION else _SessionState()
 
 
-def _signature(files: SessionFiles) -> str:
-    """Changes when any file of the session does."""
-    seen: list[str] = []
-    beside = [Path(folder, name) for folder, _, names in os.walk(files.folder / "workflows") for name in sorted(names)]
-    transcripts = [path for agent in files.agents for path in agent.parts]
-    metas = [agent.meta for agent in files.agents]
-    for path in sorted((*([files.main] if files.main else []), *transcripts, *metas, *beside)):
-        try:
-            found = path.stat()
-        except OSError:
-            continue
-        seen.append(f"{path.name}:{found.st_size}:{found.st_mtime_ns}")
-    return hashlib.blake2b("\n".join(seen).encode(errors="replace"), digest_size=16).hexdigest()
+class _Look:
+    """How the files of a session lie there."""
+
+    def __init__(self, files: SessionFiles) -> None:
+        runs = os.walk(files.folder / "workflows")
+        beside = [Path(folder, name) for folder, _, names in runs for name in sorted(names)]
+        transcripts = [path for agent in files.agents for path in agent.parts]
+        metas = [agent.meta for agent in files.agents]
+        seen: list[str] = []
+        self.newest: float = 0
+        """When the last of them changed, in seconds since 1970."""
+        for path in sorted((*([files.main] if files.main else []), *transcripts, *metas, *beside)):
+            try:
+                found = path.stat()
+            except OSError:
+                continue
+            seen.append(f"{path.name}:{found.st_size}:{found.st_mtime_ns}")
+            self.newest = max(self.newest, found.st_mtime)
+        self.signature = hashlib.blake2b("\n".join(seen).encode(errors="replace"), digest_size=16).hexdigest()
+        """Another one when any of them does."""

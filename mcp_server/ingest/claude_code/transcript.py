@@ -255,12 +255,9 @@ class Fold:
             memory.early = dict([*memory.early.items(), (tool_use_id, early)][-_EARLY_REMEMBERED:])
 
     def _notified(self, text: str, at_us: int) -> None:
-        notice = parse(text, at_us)
+        notice = parse(text, at_us, self._keep)
         if notice is None:
             return
-        notice.task_id = self._keep.identifier(notice.task_id) or notice.task_id
-        notice.tool_use_id = self._keep.identifier(notice.tool_use_id)
-        notice.status = self._keep.name(notice.status) or notice.status
         known = self.memory.notifications.get(notice.task_id)
         if known is not None and known.at_us > at_us:
             notice = copy.copy(known)

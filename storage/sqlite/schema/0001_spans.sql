@@ -35,7 +35,7 @@ create table span (
     cache_write_1h_tokens integer check (cache_write_1h_tokens >= 0),
     cost_usd real check (cost_usd >= 0),
     subtree_cost_usd real check (subtree_cost_usd >= 0),
-    source text not null check (source in ('stated', 'captured')),
+    source text not null check (source in ('stated', 'hook', 'captured')),
     observed_us integer not null,
     stamps text, -- JSON: facts that are older than the rest of the row; null for nearly all rows
     check (reward_source is null or reward is not null)
