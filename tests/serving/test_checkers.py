@@ -1,9 +1,7 @@
 """The protocol's own checkers, from npm: the Inspector over stdio in both eras, conformance over loopback HTTP."""
 
-import fcntl
 import json
 import os
-import shutil
 import socket
 import subprocess
 import sys
@@ -15,6 +13,7 @@ from typing import Any
 import pytest
 
 import mcp_server
+from tests.npm import install
 from tests.serving.wire import SCRIPT
 
 pytestmark = [pytest.mark.node, pytest.mark.xdist_group("node")]
@@ -46,21 +45,8 @@ MODERN_SCENARIOS = [
 
 def installed(name: str) -> Path:
     """The folder of commands of a set of npm packages, installed once for all runs."""
-    npm = shutil.which("npm")
-    if npm is None:
-        pytest.skip("npm is not installed")
     folder = Path(tempfile.gettempdir()) / f"delegation-telemetry-npm-{os.getuid()}" / name
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not (folder / "done").exists():
-            (folder / "package.json").write_text("{}")
-            command = [npm, "install", "--no-audit", "--no-fund", *PACKAGES[name]]
-            done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
-            if done.returncode:
-                pytest.skip(f"npm cannot install {PACKAGES[name]}: {done.stderr[-200:]}")
-            (folder / "done").touch()
-    return folder / "node_modules" / ".bin"
+    return install(folder, PACKAGES[name]) / ".bin"
 
 
 def run(commands: Path, *command: str | Path, home: Path) -> subprocess.CompletedProcess[str]:
