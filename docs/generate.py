@@ -21,6 +21,7 @@ from mcp_server.ingest.pricing import cost_usd
 from mcp_server.ingest.redaction import Redactor
 from mcp_server.ingest.texts import TextKeeper
 from mcp_server.server import Services, build_server
+from mcp_server.service.capturing import Capturing
 from mcp_server.service.importing import Importing
 from mcp_server.service.recording import Recording
 from mcp_server.service.reporting import Reporting
@@ -56,6 +57,16 @@ EXAMPLES: Final[dict[str, list[dict[str, Any]]]] = {
     ],
     "get_trajectory": [{"session_id": NESTED_SESSION}, {"session_id": NESTED_SESSION, "detail": "skeleton"}],
     "search_delegations": [{"words": "inner report", "limit": 1}],
+    "record_claude_code_event": [
+        {
+            "event": {
+                "session_id": "0e7d6a3c-5b0f-4a6e-9b55-6a0d9d1c2f11",
+                "hook_event_name": "SubagentStart",
+                "agent_id": "a3b1c2d4e5f60718",
+                "agent_type": "Explore",
+            }
+        }
+    ],
     "get_stats": [{"group_by": ["agent_type"], "agent_match": "^(Explore|checker)$"}],
 }
 
@@ -95,8 +106,14 @@ async def _tools() -> str:
         store = open_store(f"{folder}/docs.db")
         keep = TextKeeper(Redactor({}))
         try:
-            await Importing(store, keep, cost_usd, Path(folder)).paths([SAMPLES])
-            server = build_server(Services(recording=Recording(store, keep), reporting=Reporting(store)))
+            importing = Importing(store, keep, cost_usd, Path(folder))
+            await importing.paths([SAMPLES])
+            services = Services(
+                recording=Recording(store, keep),
+                reporting=Reporting(store),
+                capturing=Capturing(store, importing, keep, config=Path(folder)),
+            )
+            server = build_server(services)
             async with Client(server) as client:
                 for tool in (await client.list_tools()).tools:
                     parts += [_tool_head(tool), _parameters(tool)]
