@@ -237,11 +237,14 @@ class Engine:
                 return
 
     def _open_reader(self) -> sqlite3.Connection:
-        connection = self._connect(self.path)
         try:
-            migrate.version(connection)
+            connection = self._connect(self.path)
+            try:
+                migrate.version(connection)
+            except BaseException:
+                connection.close()
+                raise
         except sqlite3.OperationalError as error:
-            connection.close()
             if _code(error) != sqlite3.SQLITE_READONLY or log_of(self.path).exists():
                 raise
             # SQLite may not make its files beside this one, and nobody else has: it can be read as it lies there, but
@@ -265,8 +268,12 @@ class Engine:
             uri=isinstance(database, str),
         )
         connection.row_factory = sqlite3.Row
-        for pragma in _PRAGMAS:
-            connection.execute(pragma)
+        try:
+            for pragma in _PRAGMAS:
+                connection.execute(pragma)
+        except BaseException:
+            connection.close()
+            raise
         return connection
 
     def _translated(self, error: Failure) -> StoreError:
@@ -276,6 +283,7 @@ class Engine:
         if code == sqlite3.SQLITE_FULL:
             return StoreFull(location)
         if code in _READ_ONLY:
+            self._stale = True  # a connection that was opened so stays so
             return StoreReadOnly(location)
         if code in _CORRUPT:
             self._stale = True
