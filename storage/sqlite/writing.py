@@ -13,11 +13,12 @@ def add(connection: sqlite3.Connection, batch: Batch) -> Added:
     gone = [version.span for versions in united.absorbed.values() for version in versions]
     judging = rewards.add(connection, batch.rewards)
     joined = spans.add(connection, batch.spans, united.absorbed)
-    costs.settle(connection, joined.steps, {span.parent_span_id for span in gone if span.parent_span_id is not None})
+    lost_a_child = {span.parent_span_id for span in gone if span.parent_span_id is not None}
+    costs.settle(connection, joined.steps, united.holders | lost_a_child)
     changed = {
         span.span_id for span, change in zip(batch.spans, joined.changes, strict=True) if change is not Change.UNCHANGED
     }
-    rewards.settle(connection, changed | rewards.judged_by(connection, judging.changed))
+    rewards.settle(connection, changed | united.holders | rewards.judged_by(connection, judging.changed))
     sessions.follow(connection, joined.steps, {span.session_id for span in gone})
     positions.put(connection, batch.positions)
     events.add(connection, batch.events)
