@@ -92,13 +92,16 @@ def estimates(usage: Iterable[Usage], arms: Sequence[Arm], task_type: str | None
 
 def penalties(expected: Mapping[Arm, Estimate], prefer: Preference) -> dict[Arm, float]:
     """What cost and duration take off the success of each arm on offer, in units of success."""
+    among = list(expected.values())
+    return {arm: penalty(one, among, prefer) for arm, one in expected.items()}
+
+
+def penalty(one: Estimate, among: Sequence[Estimate], prefer: Preference) -> float:
+    """What cost and duration take off, relative to the dearest and the slowest on offer."""
     price = PRICES[prefer]
-    dearest = max([one.cost_usd or 0.0 for one in expected.values()] + [_TINY])
-    slowest = max([one.duration_ms or 0.0 for one in expected.values()] + [_TINY])
-    return {
-        arm: price.cost * (one.cost_usd or 0.0) / dearest + price.duration * (one.duration_ms or 0.0) / slowest
-        for arm, one in expected.items()
-    }
+    dearest = max([_TINY, *(other.cost_usd or 0.0 for other in among)])
+    slowest = max([_TINY, *(other.duration_ms or 0.0 for other in among)])
+    return price.cost * (one.cost_usd or 0.0) / dearest + price.duration * (one.duration_ms or 0.0) / slowest
 
 
 def usual(usage: Iterable[Usage], task_type: str | None) -> Arm | None:
