@@ -4,6 +4,7 @@ All intervals hold 90 %. The evidence is a weight: the number of verified judgem
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -114,6 +115,39 @@ def between(one: Estimate, other: Estimate) -> Difference:
     return Difference(value, max(-1.0, value - below), min(1.0, value + above))
 
 
+@dataclass(frozen=True, slots=True)
+class Stratum:
+    """Successes of two groups among tasks alike, and how much such tasks count; `n` and `other_n` are above 0."""
+
+    weight: float
+    successes: float
+    n: float
+    other_successes: float
+    other_n: float
+
+
+def stratified(strata: Sequence[Stratum], z: float = Z_90) -> Difference:
+    """How much higher the first rate is than the second on the same mixture of tasks.
+
+    Source: Yan and Su, "Stratified Wilson and Newcombe confidence intervals for multiple binomial proportions" (2010),
+    here with given weights: each stratum's Newcombe half-widths, weighted, added as squares.
+
+    Args:
+        strata: at least one; weights above 0, of any sum.
+        z: how many standard deviations the interval holds; 90 % without it.
+    """
+    whole = sum(stratum.weight for stratum in strata)
+    value = below = above = 0.0
+    for stratum in strata:
+        share = stratum.weight / whole
+        one = _bounds(stratum.successes / stratum.n, stratum.n, z)
+        other = _bounds(stratum.other_successes / stratum.other_n, stratum.other_n, z)
+        value += share * (one.value - other.value)
+        below += (share * math.hypot(one.value - one.low, other.high - other.value)) ** 2
+        above += (share * math.hypot(one.high - one.value, other.value - other.low)) ** 2
+    return Difference(value, max(-1.0, value - math.sqrt(below)), min(1.0, value + math.sqrt(above)))
+
+
 def _estimate(share: float, n: float, evidence: float) -> Estimate:
     bounds = _bounds(share, evidence)
     shrunken = n < SHRUNKEN_BELOW
@@ -122,11 +156,11 @@ def _estimate(share: float, n: float, evidence: float) -> Estimate:
     return Estimate(value, bounds.low, bounds.high, n, shrunken)
 
 
-def _bounds(share: float, n: float) -> Estimate:
+def _bounds(share: float, n: float, z: float = Z_90) -> Estimate:
     """Wilson's interval around a share that is not shrunken; `n` need not be whole."""
-    square = Z_90 * Z_90
+    square = z * z
     middle = share + square / (2 * n)
-    spread = Z_90 * math.sqrt(max(0.0, share * (1 - share)) / n + square / (4 * n * n))
+    spread = z * math.sqrt(max(0.0, share * (1 - share)) / n + square / (4 * n * n))
     scale = 1 + square / n
     # Rounding may put a bound a hair inside a share of exactly 0 or 1.
     low, high = min(share, max(0.0, (middle - spread) / scale)), max(share, min(1.0, (middle + spread) / scale))
