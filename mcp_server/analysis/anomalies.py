@@ -14,6 +14,7 @@ from bisect import bisect_left, insort
 from collections import defaultdict, deque
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import StrEnum
 from typing import Final
 
@@ -106,13 +107,16 @@ def false_rate(n: int) -> float:
     return next((rate for least, rate in _FALSE_RATES if n >= least), 0.0)
 
 
-def anomalies(spans: Iterable[Span], *, measures: Sequence[Measure] = tuple(Measure)) -> Looked:
+def anomalies(
+    spans: Iterable[Span], *, since: datetime | None = None, measures: Sequence[Measure] = tuple(Measure)
+) -> Looked:
     """Delegations that took far more than the earlier ones of their arm.
 
     What comes later changes nothing about a delegation. Running ones are left out.
 
     Args:
         spans: delegations, in any order; the earliest are history for the others.
+        since: only delegations that started at this time or later are looked at; earlier ones are history.
         measures: what to look at.
     """
     found: list[Anomaly] = []
@@ -129,7 +133,7 @@ def anomalies(spans: Iterable[Span], *, measures: Sequence[Measure] = tuple(Meas
             of_arm = histories[measure, arm_of(span), None]
             of_type = None if span.task_type is None else histories[measure, arm_of(span), span.task_type]
             history = of_type if of_type is not None and len(of_type.values) >= OF_TYPE_FROM else of_arm
-            if len(history.values) >= LEAST_HISTORY:
+            if len(history.values) >= LEAST_HISTORY and (since is None or span.started_at >= since):
                 looked_at += 1
                 expected += false_rate(len(history.values))
                 outlying = _outlier(scaled, history.values)

@@ -69,6 +69,8 @@ class Realised:
     """What they cost less than the dear arm did before."""
     success: Difference | None
     """Success of the cheap arm since then less that of the dear one before; None where there is not enough data."""
+    spans: Sequence[Span]
+    """The verified delegations to the cheap arm since then."""
 
 
 @dataclass(slots=True)
@@ -161,6 +163,7 @@ def realised(saving: Saving, before: Iterable[Span], after: Iterable[Span]) -> R
         estimated_usd=moved * saving.usd.value / saving.delegations,
         realised_usd=moved * math.fsum(less) / len(less),
         success=stratified(strata) if strata else None,
+        spans=[span for cell in moved_cells.values() for span in cell.judged],
     )
 
 
