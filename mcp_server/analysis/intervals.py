@@ -40,24 +40,22 @@ class Difference:
 
 @dataclass(frozen=True, slots=True)
 class Rewards:
-    """Sums over weighted rewards: of w, w^2, w*r and w*r^2."""
+    """Sums over weighted rewards: of w, w*r and w*r^2; each weight in [0, 1]."""
 
     weight: float = 0.0
-    weight_squared: float = 0.0
     reward: float = 0.0
     reward_squared: float = 0.0
 
     def __add__(self, other: "Rewards") -> "Rewards":
         return Rewards(
             self.weight + other.weight,
-            self.weight_squared + other.weight_squared,
             self.reward + other.reward,
             self.reward_squared + other.reward_squared,
         )
 
     def also(self, reward: float, weight: float = 1.0) -> "Rewards":
         """These and one more."""
-        return self + Rewards(weight, weight * weight, weight * reward, weight * reward * reward)
+        return self + Rewards(weight, weight * reward, weight * reward * reward)
 
 
 def success_rate(successes: float, n: float) -> Estimate | None:
@@ -79,21 +77,16 @@ def mean_reward(rewards: Rewards) -> Estimate | None:
 
     Wilson's interval, with as much evidence as the spread leaves room for: rewards in the middle say more about their
     mean than ones and zeros, so n_eff = n m(1-m) / s². Both m and s² are taken after z² pseudo-rewards of mean 1/2 and
-    variance 1/4, so that five equal rewards do not look certain. Unequal weights count as (sum w)² / sum w² rewards
-    (Kish, "Survey Sampling", 1965), at most as their sum.
+    variance 1/4, so that five equal rewards do not look certain. The evidence n is the sum of the weights: five rewards
+    of weight 0.1 are not five rewards.
     """
-    if rewards.weight < LEAST_EVIDENCE:
+    n, square = rewards.weight, Z_90 * Z_90
+    if n < LEAST_EVIDENCE:
         return None
-    mean = min(1.0, max(0.0, rewards.reward / rewards.weight))
-    # Never more than the weights themselves: five rewards of weight 0.1 are not five rewards.
-    count = min(rewards.weight, rewards.weight**2 / rewards.weight_squared)
-    square = Z_90 * Z_90
-    share = count / rewards.weight
-    total = count + square
-    around = (rewards.reward * share + square / 2) / total
-    second = (rewards.reward_squared * share + square / 2) / total
-    spread = max(second - around * around, 1e-9)
-    return _estimate(mean, rewards.weight, max(count, count * around * (1 - around) / spread))
+    mean = min(1.0, max(0.0, rewards.reward / n))
+    around = (rewards.reward + square / 2) / (n + square)
+    spread = max((rewards.reward_squared + square / 2) / (n + square) - around * around, 1e-9)
+    return _estimate(mean, n, max(n, n * around * (1 - around) / spread))
 
 
 def difference(successes: float, n: float, other_successes: float, other_n: float) -> Difference | None:

@@ -116,6 +116,7 @@ def test_an_arm_that_fails_where_sessions_wait_for_it_is_a_bottleneck() -> None:
     found = of_kind(Kind.BOTTLENECK, material)
     assert "Explore/weak on critical paths succeeds" in found.text
     assert found.size.ms == 16 * 60_000
+    assert [one.arm.model for one in bottlenecks(material.delegations, material.on_critical_path)] == ["weak"]
     assert bottlenecks(slow + others, on_critical_path=frozenset()) == []
 
 

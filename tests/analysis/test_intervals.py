@@ -81,7 +81,7 @@ def test_differences_are_covered_too(n: int, other_n: int) -> None:
 def test_little_data_gives_no_rate(n: float) -> None:
     assert success_rate(n, n) is None
     assert difference(n, n, 50, 100) is None
-    assert mean_reward(Rewards(n, n, n, n)) is None
+    assert mean_reward(Rewards(n, n, n)) is None
 
 
 def test_a_rate_from_few_is_shrunken_and_marked_so() -> None:
@@ -96,7 +96,7 @@ def test_a_rate_from_few_is_shrunken_and_marked_so() -> None:
 
 @given(st.integers(5, 10_000), st.floats(0, 1))
 def test_the_value_lies_between_its_bounds_and_all_in_what_is_possible(n: int, share: float) -> None:
-    for found in (success_rate(n * share, n), mean_reward(Rewards(n, n, n * share, n * share * share))):
+    for found in (success_rate(n * share, n), mean_reward(Rewards(n, n * share, n * share * share))):
         assert found is not None
         assert 0 <= found.low <= found.value <= found.high <= 1
 
