@@ -70,6 +70,20 @@ async def test_what_a_fork_took_over_from_the_agent_that_launched_it_counts_ther
     assert [span.agent_id for span in spans.values() if span.name == "Bash"] == [AGENT]
 
 
+@pytest.mark.parametrize("version", ["2.0.77", "2.1.100", scripted.NEWEST])
+async def test_an_answer_that_was_written_before_its_question_counts(version: str, store: Store, folder: Path) -> None:
+    main = Transcript(version=version).asked("Do it.").delegated("toolu_1", "Survey.")
+    scripted.write(scripted.main_file(folder), main.delivered("toolu_1", AGENT, "All.").answered("Done."))
+    agent = Transcript(agent_id=AGENT, version=version).asked("Survey.").used("toolu_a", command="ls")
+    agent.result("toolu_a").answered("All.")
+    question, *others = agent.lines
+    agent.lines[:] = [*others[:2], question, *others[2:]]
+    _agent(folder, AGENT, agent, "toolu_1")
+    span = (await _imported(store, folder))[AGENT]
+    assert (span.tool_sequence, span.input_tokens) == (("Bash",), 2 * USAGE["input_tokens"])
+    assert (span.task, span.output, span.status) == ("Survey.", "All.", Status.OK)
+
+
 @pytest.mark.parametrize("count", range(1, 9))
 @pytest.mark.parametrize("is_described", [True, False])
 async def test_a_fork_that_was_read_too_early_is_put_right(

@@ -13,6 +13,7 @@ that it is a fork.
 
 from typing import Any, Final
 
+from mcp_server.ingest.claude_code import versions
 from mcp_server.ingest.claude_code.content import mapping, string, text_of
 from mcp_server.ingest.claude_code.memory import Memory
 from mcp_server.ingest.times import microseconds
@@ -33,13 +34,17 @@ def in_main(memory: Memory, session_id: str, line: dict[str, Any], at_us: int | 
     )
 
 
-def in_agent(memory: Memory, line: dict[str, Any], *, is_fork: bool) -> bool:
-    """Whether a line of an agent's transcript is a copy: what a fork holds before its task, and any unasked answer."""
-    if memory.has_user_line:
+def in_agent(memory: Memory, line: dict[str, Any], *, is_fork: bool | None) -> bool:
+    """Whether a line of an agent's transcript is a copy: what a fork holds before its task.
+
+    Of others an answer may stand before its question as well: the client writes lines when it comes to it. As long as
+    nobody knows whether it is a fork, such an answer waits: with the description everything is read again.
+    """
+    if memory.has_user_line or is_fork is False:
         return False
     if is_fork:
         return FORK_FRAME not in text_of(mapping(line.get("message")).get("content"))
-    return line.get("type") == "assistant"
+    return line.get("type") == "assistant" and versions.describes_agents(string(line.get("version")))
 
 
 def _fresh(line: dict[str, Any], at_us: int | None) -> int | None:

@@ -185,7 +185,7 @@ class SessionReader:
             self._agents[file.agent_id] = _Reading(file, transcript, agent, self._state.told.get(file.agent_id))
 
     def _transcript(self, file: AgentFile, description: Description | None) -> TranscriptFile:
-        tools, is_fork = self._tools, description is not None and description.agent_type == FORK
+        tools, is_fork = self._tools, None if description is None else description.agent_type == FORK
         session_id = self._files.session_id
         return TranscriptFile(file.parts, session_id, tools.keep, tools.price, is_agent=True, is_fork=is_fork)
 

@@ -33,7 +33,7 @@ class Fold:
     """Folds lines into a memory. `calls` drafts the spans of what changed."""
 
     def __init__(
-        self, memory: Memory, session_id: str, keep: TextKeeper, price: Price, *, is_agent: bool, is_fork: bool
+        self, memory: Memory, session_id: str, keep: TextKeeper, price: Price, *, is_agent: bool, is_fork: bool | None
     ) -> None:
         self.memory = memory
         self.calls = CallSpans(keep)

@@ -55,7 +55,7 @@ class TranscriptFile:
         price: Price,
         *,
         is_agent: bool,
-        is_fork: bool = False,
+        is_fork: bool | None = False,
     ) -> None:
         """Begin with an empty memory.
 
@@ -65,7 +65,7 @@ class TranscriptFile:
             keep: what becomes of texts.
             price: of one request to a model.
             is_agent: whether it is an agent's, and not that of the main thread.
-            is_fork: whether that agent is a fork of the one that launched it.
+            is_fork: whether that agent is a fork of the one that launched it; None where nobody knows.
         """
         self._parts = parts
         self._session_id = session_id
