@@ -126,7 +126,7 @@ async def test_distinct_values_go_by_frequency_then_name(store: Store) -> None:
     assert await store.distinct(Dimension.DAY) == ["2026-11-20"]
 
 
-@settings(max_examples=15)
+@settings(max_examples=10)
 @given(
     spans=st.lists(strategies.spans(kind=SpanKind.DELEGATION), max_size=5, unique_by=lambda span: span.span_id),
     by=st.lists(st.sampled_from(Dimension), max_size=3, unique=True),

@@ -68,6 +68,7 @@ def test_a_time_that_is_no_moment_in_utc_is_refused(time: datetime, reason: str)
         a_span(started_at=time, ended_at=None)
 
 
+@settings(max_examples=30)
 @given(attributes=st.dictionaries(strategies.names, strategies.json_values, max_size=5))
 def test_attributes_within_the_limit_are_left_alone(attributes: dict[str, Any]) -> None:
     assert within_limit(attributes) == attributes
@@ -131,7 +132,7 @@ def test_the_duration_follows_from_the_times_where_it_is_not_told() -> None:
     assert a_span(status=Status.RUNNING).duration_ms is None
 
 
-@settings(max_examples=40)
+@settings(max_examples=20)
 @given(span=strategies.spans())
 def test_a_span_survives_its_own_json(span: Span) -> None:
     assert Span.model_validate_json(span.model_dump_json()) == span

@@ -12,7 +12,7 @@ from storage.vocabulary import Source, Status
 from tests import strategies
 from tests.factories import a_span, at
 
-LAW = settings(max_examples=50)
+LAW = settings(max_examples=25)
 
 
 def told(version: Version) -> dict[str, Any]:
