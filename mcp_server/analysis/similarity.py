@@ -86,13 +86,13 @@ def similarity(asked: Words, held: Words, among: Holding) -> float:
     BM25 with k1 = 1.2 and b = 0.75 (Robertson and Zaragoza, "The probabilistic relevance framework: BM25 and beyond",
     2009) of the terms that are asked, over the score of what is asked with itself.
     """
-    own = _score(asked, asked, among)
-    return min(1.0, _score(asked, held, among) / own) if own > 0 else 0.0
+    return _Asked(asked, among).similarity(held)
 
 
 def most_similar(asked: Words, candidates: Mapping[int, Words], among: Holding, gate: float = GATE) -> list[Similar]:
     """The candidates above the gate, best first, then by key."""
-    scored = (Similar(key, similarity(asked, held, among)) for key, held in candidates.items())
+    question = _Asked(asked, among)
+    scored = (Similar(key, question.similarity(held)) for key, held in candidates.items())
     return sorted((one for one in scored if one.similarity > gate), key=lambda one: (-one.similarity, one.key))
 
 
@@ -134,11 +134,20 @@ class TextIndex:
         return sorted(scores, key=lambda key: (-scores[key], key))[:CANDIDATES]
 
 
-def _score(asked: Words, held: Words, among: Holding) -> float:
-    relative = held.length / among.mean_length if among.mean_length else 1.0
-    return sum(
-        _idf(word, among) * _saturated(held.counts[word], relative) for word in terms_of(asked) if word in held.counts
-    )
+class _Asked:
+    """What is asked, with the weight of each term."""
+
+    def __init__(self, words: Words, among: Holding) -> None:
+        self._mean_length = among.mean_length or 1.0
+        self._weights = [(term, _idf(term, among)) for term in terms_of(words)]
+        self._own = self._score(words)
+
+    def similarity(self, held: Words) -> float:
+        return min(1.0, self._score(held) / self._own) if self._own > 0 else 0.0
+
+    def _score(self, held: Words) -> float:
+        counts, relative = held.counts, held.length / self._mean_length
+        return sum(weight * _saturated(counts[term], relative) for term, weight in self._weights if term in counts)
 
 
 def _idf(word: str, among: Holding) -> float:

@@ -12,7 +12,7 @@ from mcp_server.analysis.routing.forecasts import Forecast
 from mcp_server.analysis.routing.utility import Estimate
 
 _OPTIMISM: Final = 0.5
-_CONTENDERS: Final = 8
+CONTENDERS: Final = 8
 _CONTENDS_SD: Final = 2.0
 _CLOSE: Final = 0.05
 
@@ -40,7 +40,11 @@ class Ranked:
 
 
 def rank(
-    forecasts: Mapping[Arm, Forecast], penalties: Mapping[Arm, float], estimates: Mapping[Arm, Estimate] | None = None
+    forecasts: Mapping[Arm, Forecast],
+    penalties: Mapping[Arm, float],
+    estimates: Mapping[Arm, Estimate] | None = None,
+    *,
+    contenders: int = CONTENDERS,
 ) -> list[Ranked]:
     """Arms by index, ties by name. The order in which they are given changes nothing.
 
@@ -48,9 +52,11 @@ def rank(
         forecasts: of the arms on offer.
         penalties: what cost and duration take off, in units of success; nothing where an arm is not among them.
         estimates: of cost and duration, to be shown.
+        contenders: how many arms can be best, as far as it matters: those that reach highest. 0 leaves `p_best` at 0,
+            which makes replays much faster.
     """
     arms = sorted(forecasts, key=by_name)
-    best = _chances(arms, forecasts, penalties)
+    best = _chances(arms, forecasts, penalties, contenders)
     found: list[Ranked] = []
     for arm in arms:
         one = forecasts[arm]
@@ -91,13 +97,11 @@ def propensities(ranking: Sequence[Ranked], epsilon: float = 0.0) -> dict[Arm, f
 
 
 def _chances(
-    arms: Sequence[Arm], forecasts: Mapping[Arm, Forecast], penalties: Mapping[Arm, float]
+    arms: Sequence[Arm], forecasts: Mapping[Arm, Forecast], penalties: Mapping[Arm, float], contenders: int
 ) -> dict[Arm, float]:
-    """Only the eight that reach highest can be best, as far as it matters."""
-
     def reach(arm: Arm) -> float:
         return forecasts[arm].p - penalties.get(arm, 0.0) + _CONTENDS_SD * forecasts[arm].sd
 
-    few = sorted(sorted(arms, key=lambda arm: (-reach(arm), by_name(arm)))[:_CONTENDERS], key=by_name)
-    contenders = [Contender(forecasts[arm].p, forecasts[arm].n_eff, penalties.get(arm, 0.0)) for arm in few]
-    return dict(zip(few, chances.of_being_best(contenders), strict=True))
+    few = sorted(sorted(arms, key=lambda arm: (-reach(arm), by_name(arm)))[:contenders], key=by_name)
+    shapes = [Contender(forecasts[arm].p, forecasts[arm].n_eff, penalties.get(arm, 0.0)) for arm in few]
+    return dict(zip(few, chances.of_being_best(shapes), strict=True))
