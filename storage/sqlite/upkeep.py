@@ -8,6 +8,7 @@ from typing import Final
 from storage.queries import Health, Pruned
 from storage.sqlite import migrate, rows, search, sessions
 from storage.sqlite.engine import log_of, make_private_file
+from storage.sqlite.rollups import Deltas
 
 _TABLES: Final = ("span", "reward", "session", "read_position")
 _OLDEST: Final = """
@@ -47,16 +48,20 @@ def prune_some(connection: sqlite3.Connection, before: datetime | None, max_byte
     limits = {"before_us": _FAR if before is None else rows.microseconds(before), "limit": _SESSIONS_AT_ONCE}
     gone: list[str] = []
     spans = rewards = 0
+    deltas = Deltas()
     for session in connection.execute(_OLDEST, limits).fetchall():
         if max_bytes is not None and used_bytes(connection) <= max_bytes:
             break
         wanted = {"session_id": session["session_id"]}
         for row in connection.execute(_DELEGATIONS, wanted):
-            search.forget(connection, row["id"], rows.span_of(row, texts=True))
+            span = rows.span_of(row, texts=True)
+            search.forget(connection, row["id"], span)
+            deltas.change(span, None)
         connection.execute(_DELETE_TWINS, wanted)
         rewards += connection.execute(_DELETE_REWARDS, wanted).rowcount
         spans += connection.execute(_DELETE_SPANS, wanted).rowcount
         gone.append(session["session_id"])
+    deltas.write(connection)
     sessions.recount(connection, gone)
     return Pruned(
         spans=spans,
