@@ -33,7 +33,7 @@ class Sketch:
     @classmethod
     def of(cls, values: Iterable[int]) -> Self:
         """Of some whole numbers >= 0, such as milliseconds."""
-        return cls(sum(1 << _LANE_BITS * bucket(value) for value in values))
+        return cls(sum(map(bucket_weight, values)))
 
     def __add__(self, other: "Sketch") -> "Sketch":
         """Of the values of both."""
@@ -91,9 +91,10 @@ class Sketch:
         return cls(int.from_bytes(data[_OFFSET_BYTES:], "little") << lowest * _LANE_BITS)
 
 
-def bucket(value: int) -> int:
-    """The bucket of a whole number >= 0."""
-    return 0 if value == 0 else 1 + math.ceil(math.log(value) / _LOG_BASE)
+def bucket_weight(value: int) -> int:
+    """What one whole number >= 0 adds to `Sketch.counts`."""
+    bucket = 0 if value == 0 else 1 + math.ceil(math.log(value) / _LOG_BASE)
+    return 1 << _LANE_BITS * bucket
 
 
 def _representative(place: int) -> float:

@@ -9,6 +9,7 @@ from typing import Final
 from storage.queries import Health
 from storage.sqlite import migrate, rows, search, sessions
 from storage.sqlite.engine import log_of, make_private_file
+from storage.sqlite.rollups import Deltas
 
 _TABLES: Final = ("span", "reward", "session", "read_position", "hook_event")
 _OLDEST: Final = """
@@ -67,12 +68,15 @@ def remove_some(connection: sqlite3.Connection, before: datetime | None, enough_
     limits = {"before_us": _FAR if before is None else rows.microseconds(before), "limit": _SESSIONS_AT_ONCE}
     gone: list[str] = []
     done = Removed()
+    deltas = Deltas()
     for session in connection.execute(_OLDEST, limits).fetchall():
         if done.freed_bytes >= enough_bytes:
             break
         wanted = {"session_id": session["session_id"]}
         for row in connection.execute(_DELEGATIONS, wanted):
-            search.forget(connection, row["id"], rows.span_of(row, texts=True))
+            span = rows.span_of(row, texts=True)
+            search.forget(connection, row["id"], span)
+            deltas.change(span, None)
         size = used_bytes(connection)
         connection.execute(_DELETE_TWINS, wanted)
         connection.execute(_DELETE_EVENTS, wanted)
@@ -80,6 +84,7 @@ def remove_some(connection: sqlite3.Connection, before: datetime | None, enough_
         spans = connection.execute(_DELETE_SPANS, wanted).rowcount
         done += Removed(spans, 1, rewards, size - used_bytes(connection))
         gone.append(session["session_id"])
+    deltas.write(connection)
     sessions.recount(connection, gone)
     return done
 

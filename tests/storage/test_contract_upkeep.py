@@ -168,7 +168,7 @@ async def test_health_counts_and_finds_nothing_wrong(store: Store) -> None:
     await three_sessions(store)
     health = await store.health()
     assert (health.sound, health.complaints) == (True, [])
-    assert health.counts == {"span": 6, "reward": 6, "session": 3, "read_position": 1}
+    assert health.counts == {"span": 6, "reward": 6, "session": 3, "read_position": 1, "hook_event": 0}
     assert health.schema == health.newest_schema > 0
     assert health.size_bytes > 0
     assert Path(health.location).exists()
