@@ -61,7 +61,7 @@ CLIENTS = [
     Client(
         name="Gemini CLI",
         packages=("node@24", "@google/gemini-cli@0.61.0"),
-        command=("gemini", "-p", "Hello."),
+        command=("gemini", "--approval-mode", "yolo", "-p", "Hello."),
         environment={"GEMINI_API_KEY": "dummy", "GOOGLE_GEMINI_BASE_URL": overheard.URL},
         added={"security": GEMINI_SECURITY},
     ),
@@ -85,7 +85,10 @@ def start(client: Client, home: Path, *command: str, log: Path | None = None) ->
     written.parent.mkdir(parents=True, exist_ok=True)
     written.write_text(json.dumps({**json.loads(text), **client.added}) if client.added else text, encoding="utf-8")
     listening = () if log is None else (sys.executable, overheard.__file__, str(log))
-    environment = {"PATH": f"{commands}:{SYSTEM_PATH}", "HOME": str(home), "LANG": "C.UTF-8", **client.environment}
+    environment = {
+        "PATH": f"{commands}:{SYSTEM_PATH}", "HOME": str(home), "TMPDIR": str(home), "LANG": "C.UTF-8",
+        **client.environment,
+    }  # fmt: skip
     return subprocess.run(
         isolated(*listening, str(commands / command[0]), *command[1:]),
         cwd=home, env=environment, capture_output=True, text=True, check=False, timeout=LIMIT_S,
