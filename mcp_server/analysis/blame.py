@@ -55,15 +55,14 @@ WEIGHTS: Final[Mapping[Signal, float]] = {
     Signal.ZERO_REWARD: 1.5,  # a prior, not fitted
 }
 
+# Searched in lower-case text: that takes half the time of ignoring case.
 _HARD_ERROR: Final = re.compile(
-    r"(exitcode: [1-9]|exit(ed)?( with)?( code| status)?[: ]+[1-9]|<returncode>[1-9]"
-    r"|traceback|exception|Error:|execution failed|fatal:|panic:)",
-    re.IGNORECASE,
+    r"exitcode: [1-9]|exit(ed)?( with)?( code| status)?[: ]+[1-9]|<returncode>[1-9]"
+    r"|traceback|exception|error:|execution failed|fatal:|panic:"
 )
 _HEDGE: Final = re.compile(
     r"\b(assum\w+|likely|probably|typically|hypothetical|example|simulat\w+|placeholder|approximate\w*"
-    r"|estimate\w*|general knowledge|should be|appears to be|suppose|mock|sample|manual(ly)?)\b",
-    re.IGNORECASE,
+    r"|estimate\w*|general knowledge|should be|appears to be|suppose|mock|sample|manual(ly)?)\b"
 )
 _CODE: Final = "```"
 
@@ -126,7 +125,7 @@ def signals(session: Trajectory) -> list[dict[Signal, float]]:
 
 
 def _ends(text: str, limit: int) -> str:
-    return text if len(text) <= limit else f"{text[: limit // 2]}\n{text[-(limit // 2) :]}"
+    return (text if len(text) <= limit else f"{text[: limit // 2]}\n{text[-(limit // 2) :]}").lower()
 
 
 def _first_of_retry_run(session: Trajectory, workers: Sequence[int]) -> int | None:

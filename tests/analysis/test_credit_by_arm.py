@@ -48,7 +48,7 @@ def test_nothing_gives_nothing() -> None:
     assert by_arm([]) == []
 
 
-@given(st.lists(st.tuples(sessions(), outcomes), max_size=4))
+@given(st.lists(st.tuples(sessions(4), outcomes), max_size=3))
 def test_the_excess_over_an_equal_split_sums_to_nothing_and_all_is_bounded(
     drawn: list[tuple[Trajectory, float]],
 ) -> None:
@@ -58,7 +58,7 @@ def test_the_excess_over_an_equal_split_sums_to_nothing_and_all_is_bounded(
         assert -1 <= arm.low <= arm.mean_net <= arm.high <= 1
 
 
-@given(st.lists(st.tuples(sessions(), outcomes), max_size=4))
+@given(st.lists(st.tuples(sessions(4), outcomes), max_size=3))
 def test_what_the_arms_got_is_what_the_sessions_gave(drawn: list[tuple[Trajectory, float]]) -> None:
     arms = by_arm(assess(session, judged(outcome)) for session, outcome in drawn)
     given_out = math.fsum(2 * outcome - 1 for session, outcome in drawn if session.players)

@@ -109,6 +109,13 @@ def test_an_agent_that_talks_while_others_work_keeps_its_calls() -> None:
     assert moves(*spans[:2], own) == {"own": ("writer", Evidence.TIME)}, "nothing else is known of the writer"
 
 
+def test_a_type_moves_no_call_up() -> None:
+    spans = [main(), a_run("writer", 1, 9), a_call("own", 2, 3, agent_type="main", parent_span_id="writer")]
+    assert moves(*spans) == {}
+    floated = [*spans[:2], a_call("own", 2, 3, agent_type="main")]
+    assert repair(repair(floated).spans).moves == []
+
+
 def test_what_was_captured_stays() -> None:
     assert moves(main(), a_run("writer", 1, 9), a_call("c", 2, 3, source=Source.CAPTURED)) == {}
 
