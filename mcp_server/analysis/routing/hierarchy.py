@@ -9,7 +9,7 @@ what is known of its parts.
 """
 
 import math
-from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from typing import Final, NamedTuple
 
 from mcp_server.analysis.routing.arms import Arm, Cell, Profile
@@ -61,10 +61,9 @@ class HierarchicalRouter:
             key = cell.profile.task_type, cell.arm
             before = self._by_type.get(key, Evidence())
             self._by_type[key] = Evidence(before.weight + weight, before.reward + reward)
-        self._known = _fitted_features(evidence)
-        observed = [
-            Observed([one for one in _features(*cell) if one in self._known], *sums) for cell, sums in evidence.items()
-        ]
+        featured = [(_features(*cell), sums) for cell, sums in evidence.items()]
+        self._known = _fitted_features(featured)
+        observed = [Observed([one for one in features if one in self._known], *sums) for features, sums in featured]
         start = earlier.posterior.effects if isinstance(earlier, HierarchicalRouter) else None
         self.posterior: Final[Posterior[_Feature]] = fit(
             observed, {feature: feature.prior_variance for feature in self._known}, start
@@ -130,11 +129,11 @@ def _features(arm: Arm, profile: Profile) -> list[_Feature]:
     return found
 
 
-def _fitted_features(evidence: Mapping[Cell, Evidence]) -> dict[_Feature, None]:
+def _fitted_features(featured: Iterable[tuple[Sequence[_Feature], Evidence]]) -> dict[_Feature, None]:
     """Features with effects of their own, in the order of their first cell; the mean always."""
     weights: dict[_Feature, float] = {}
-    for cell, one in evidence.items():
-        for feature in _features(*cell):
+    for features, one in featured:
+        for feature in features:
             weights[feature] = weights.get(feature, 0.0) + one.weight
     apart = {
         kind: _heaviest(((one, weight) for one, weight in weights.items() if one.kind == kind), ARMS_APART)

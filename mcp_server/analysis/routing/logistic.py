@@ -4,7 +4,7 @@ import math
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from operator import mul
-from typing import Final, Generic, TypeVar
+from typing import Final, Generic, NamedTuple, TypeVar
 
 _STEPS: Final = 8
 _LONGEST_STEP: Final = 2.0
@@ -68,7 +68,11 @@ def fit(
     place = {feature: number for number, feature in enumerate(prior_variance)}
     precision = [1 / variance for variance in prior_variance.values()]
     effect = [(start or {}).get(feature, 0.0) for feature in prior_variance]
-    groups = [(sorted(place[feature] for feature in one.features), one.weight, one.reward) for one in observed]
+    groups = [
+        _Group(places, [(i, places[:number]) for number, i in enumerate(places, 1)], one.weight, one.reward)
+        for one in observed
+        for places in [sorted(place[feature] for feature in one.features)]
+    ]
     factor: list[list[float]] = []
     for _ in range(_STEPS):
         gradient, hessian = _derivatives(groups, effect, precision)
@@ -92,8 +96,19 @@ def log_odds(p: float) -> float:
     return math.log(bounded / (1 - bounded))
 
 
+class _Group(NamedTuple):
+    """Trials with the same features."""
+
+    places: Sequence[int]
+    """Of the features, ascending."""
+    triangle: Sequence[tuple[int, Sequence[int]]]
+    """Each place with those up to it."""
+    weight: float
+    reward: float
+
+
 def _derivatives(
-    groups: Sequence[tuple[Sequence[int], float, float]], effect: Sequence[float], precision: Sequence[float]
+    groups: Sequence[_Group], effect: Sequence[float], precision: Sequence[float]
 ) -> tuple[list[float], list[list[float]]]:
     """The gradient of the log-posterior, and the lower triangle of its Hessian with the sign turned."""
     size = len(effect)
@@ -101,13 +116,13 @@ def _derivatives(
     hessian = [[0.0] * size for _ in range(size)]
     for number, one in enumerate(precision):
         hessian[number][number] = one
-    for places, weight, reward in groups:
-        p = logistic(sum(effect[i] for i in places))
+    for places, triangle, weight, reward in groups:
+        p = logistic(sum([effect[i] for i in places]))
         residual, curvature = reward - weight * p, weight * p * (1 - p)
-        for number, i in enumerate(places, 1):
+        for i, up_to_it in triangle:
             gradient[i] += residual
             row = hessian[i]
-            for j in places[:number]:
+            for j in up_to_it:
                 row[j] += curvature
     return gradient, hessian
 

@@ -73,10 +73,6 @@ class Count(NamedTuple):
     verified_n: int = 0
     success_n: int = 0
 
-    def plus(self, row: Rollup) -> "Count":
-        """This, and those of a roll-up."""
-        return Count(self.n + row.n, self.verified_n + row.verified_n, self.success_n + row.success_n)
-
 
 @dataclass(frozen=True, slots=True)
 class History:
@@ -130,23 +126,20 @@ def history(rollups: Iterable[Rollup], epochs: Mapping[Arm, float] | None = None
         if row.n > 0 and row.weight > 0:
             days[row.day].append(row)
     counts = {day: sum(row.n for row in rows) for day, rows in days.items()}
-    total = sum(counts.values())
-    keep = 0.5 ** (1 / max(LEAST_HALF_LIFE, HALF_LIFE_SHARE * total))
-    sums: dict[Cell, Evidence] = {}
+    keep = 0.5 ** (1 / max(LEAST_HALF_LIFE, HALF_LIFE_SHARE * sum(counts.values())))
+    sums: dict[Cell, _Sums] = {}
     later = 0
     for day in sorted(days, reverse=True):
         count = counts[day]
-        trust = keep**later * (1 - keep**count) / (count * (1 - keep))
+        trust = keep**later * (1 - keep**count) / (count * (1 - keep)) if keep**later >= _NEGLIGIBLE else 0.0
         _add(sums, days[day], trust, epochs or {})
         later += count
-        if keep**later < _NEGLIGIBLE:
-            break
-    rows = [row for day in sorted(days) for row in days[day]]
+    ordered = sorted(sums.items(), key=lambda item: _name(item[0]))
     return History(
-        evidence={cell: sums[cell] for cell in sorted(sums, key=_name)},
-        total=_counted((None, row) for row in rows).get(None, Count()),
-        by_arm=_counted((row.cell.arm, row) for row in rows),
-        by_type=_counted(((row.cell.profile.task_type, row.cell.arm), row) for row in rows),
+        evidence={cell: Evidence(one.weight, one.reward) for cell, one in ordered if one.weight > 0},
+        total=_counted((None, one) for _, one in ordered).get(None, Count()),
+        by_arm=_counted((cell.arm, one) for cell, one in ordered),
+        by_type=_counted(((cell.profile.task_type, cell.arm), one) for cell, one in ordered),
     )
 
 
@@ -159,21 +152,37 @@ def is_stale(fitted_n: int, n: int) -> bool:
     return added < 0 or added >= _OFTEN or added > _PART * fitted_n
 
 
-def _add(sums: dict[Cell, Evidence], rows: Iterable[Rollup], trust: float, epochs: Mapping[Arm, float]) -> None:
+@dataclass(slots=True)
+class _Sums:
+    """Of one cell over all days; not frozen, since there are tens of thousands of rows to add."""
+
+    weight: float = 0.0
+    reward: float = 0.0
+    n: int = 0
+    verified_n: int = 0
+    success_n: int = 0
+
+
+def _add(sums: dict[Cell, _Sums], rows: Iterable[Rollup], trust: float, epochs: Mapping[Arm, float]) -> None:
     for row in rows:
-        behind = max(0.0, epochs.get(row.cell.arm, 0.0) - row.epoch)
-        part = trust * LEFT_AFTER_ALARM**behind if behind else trust
-        before = sums.get(row.cell)
-        if before is None:
-            sums[row.cell] = Evidence(part * row.weight, part * row.reward)
-        else:
-            sums[row.cell] = Evidence(before.weight + part * row.weight, before.reward + part * row.reward)
+        part = trust
+        if epochs:
+            part *= LEFT_AFTER_ALARM ** max(0.0, epochs.get(row.cell.arm, 0.0) - row.epoch)
+        one = sums.get(row.cell)
+        if one is None:
+            one = sums[row.cell] = _Sums()
+        one.weight += part * row.weight
+        one.reward += part * row.reward
+        one.n += row.n
+        one.verified_n += row.verified_n
+        one.success_n += row.success_n
 
 
-def _counted(rows: Iterable[tuple[Key, Rollup]]) -> dict[Key, Count]:
+def _counted(rows: Iterable[tuple[Key, _Sums]]) -> dict[Key, Count]:
     found: dict[Key, Count] = {}
-    for key, row in rows:
-        found[key] = found.get(key, Count()).plus(row)
+    for key, one in rows:
+        n, verified_n, success_n = found.get(key, Count())
+        found[key] = Count(n + one.n, verified_n + one.verified_n, success_n + one.success_n)
     return found
 
 
