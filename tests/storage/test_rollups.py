@@ -188,3 +188,21 @@ def test_numbers_of_strangers_break_nothing() -> None:
         writing.add(connection, Batch(spans=huge))
         (found,) = rollup_groups.group(connection, SpanFilter(), ())
         assert found.tokens["input_tokens"] == pytest.approx(1100 * 2**53)
+
+
+@pytest.mark.parametrize("since", [None, 0, 7, 12, 36, 50], ids=lambda hours: f"since {hours}")
+@pytest.mark.parametrize("until", [None, 9, 12, 36, 61, 84, 90], ids=lambda hours: f"until {hours}")
+def test_a_window_need_not_begin_or_end_with_a_day(since: int | None, until: int | None) -> None:
+    with a_database() as connection:
+        hourly = [FIRST + timedelta(hours=hours) for hours in range(90)]
+        writing.add(connection, Batch(spans=[a_span(started_at=time, ended_at=time) for time in hourly]))
+        question = SpanFilter(
+            since=None if since is None else FIRST + timedelta(hours=since),
+            until=None if until is None else FIRST + timedelta(hours=until),
+        )
+        for by in ([], [Dimension.DAY], [Dimension.PROJECT]):
+            expected = groups.group(connection, question, by)
+            assert [close(one) for one in rollup_groups.group(connection, question, by)] == [
+                close(one) for one in expected
+            ]
+            assert sum(one.n for one in expected) == max(0, (until or 90) - (since or 0))
