@@ -1,7 +1,7 @@
 """What does one hook event cost the user's session, for each way in which it can reach us?
 
-The client waits for its hooks, so both count: CPU time (theirs and what they start) and waiting. Measured with one event
-at a time, as the client sends most of them.
+The client waits for its hooks, so both count: CPU time (theirs and what they start) and waiting. Measured with one
+event at a time, as the client sends most of them.
 
 - a file in the spool, by the script that the plugin ships
 - a direct insert, by the smallest Python program that can do it: no package of ours, one statement
