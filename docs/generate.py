@@ -22,6 +22,7 @@ from mcp_server.ingest.redaction import Redactor
 from mcp_server.ingest.texts import TextKeeper
 from mcp_server.server import Services, build_server
 from mcp_server.service.capturing import Capturing
+from mcp_server.service.crediting import Crediting
 from mcp_server.service.importing import Importing
 from mcp_server.service.recording import Recording
 from mcp_server.service.reporting import Reporting
@@ -67,6 +68,7 @@ EXAMPLES: Final[dict[str, list[dict[str, Any]]]] = {
             }
         }
     ],
+    "get_credit": [{"session_id": NESTED_SESSION}, {"since": "7d"}],
     "get_stats": [{"group_by": ["agent_type"], "agent_match": "^(Explore|checker)$"}],
 }
 
@@ -108,9 +110,11 @@ async def _tools() -> str:
         try:
             importing = Importing(store, keep, cost_usd, Path(folder))
             await importing.paths([SAMPLES])
+            reporting = Reporting(store)
             services = Services(
                 recording=Recording(store, keep),
-                reporting=Reporting(store),
+                reporting=reporting,
+                crediting=Crediting(store, reporting.present),
                 capturing=Capturing(store, importing, keep, config=Path(folder)),
             )
             server = build_server(services)

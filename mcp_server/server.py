@@ -7,9 +7,10 @@ from mcp.server.mcpserver import MCPServer
 
 from mcp_server import __version__
 from mcp_server.service.capturing import Capturing
+from mcp_server.service.crediting import Crediting
 from mcp_server.service.recording import Recording
 from mcp_server.service.reporting import Reporting
-from mcp_server.tools import hooks, prompts, recording, resources, stats, trajectories
+from mcp_server.tools import credit, hooks, prompts, recording, resources, stats, trajectories
 
 NAME: Final = "delegation"
 INSTRUCTIONS: Final = """\
@@ -18,6 +19,8 @@ Answers, from this user's own history, what each delegation to another agent did
 - What happened in this session, or in another one? get_trajectory (tree of agents with status, outcome, own and \
 subtree cost, duration). Without session_id it shows the current session.
 - Was this done before, by whom, with what result? search_delegations (words, agent, model, outcome, time, cost).
+- Which delegation mattered, which one broke it? get_credit (one session: shares, likeliest root causes and reasons; \
+without session_id: by agent and model).
 - Which agent or model does how well, at what cost? get_stats (group_by agent_type, model, task_type, project, day).
 - After checking a delegation's result: record_reward with the span, agent or tool-use id, value 0 to 1, source \
 verifier (you checked it), test (an exit status) or human (the user said so), and the reason. Without a verdict an \
@@ -37,6 +40,7 @@ class Services:
 
     recording: Recording
     reporting: Reporting
+    crediting: Crediting
     capturing: Capturing | None = None
     """None where the store's client has no hooks."""
 
@@ -52,6 +56,7 @@ def build_server(services: Services) -> MCPServer[Any]:
         tools=[
             *recording.tools(services.recording),
             *trajectories.tools(services.reporting),
+            *credit.tools(services.crediting),
             *stats.tools(services.reporting),
             *(hooks.tools(services.capturing) if services.capturing is not None else ()),
         ],

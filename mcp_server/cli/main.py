@@ -18,6 +18,7 @@ COMMANDS: Final = {
     "log": "log",
     "trajectory": "trajectory",
     "search": "search",
+    "credit": "credit",
     "stats": "stats",
     "reward": "reward",
     "export": "export",

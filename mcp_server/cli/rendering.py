@@ -12,6 +12,7 @@ _STYLES: Final = {
     "success": "green", "failure": "red", "error": "red", "partial": "yellow", "cancelled": "yellow",
     "lost": "magenta", "running": "cyan",
 }  # fmt: skip
+_SIGNS: Final = {"+": "green", "-": "red"}
 NOTHING: Final = "-"
 _CENT: Final = 0.01
 _SECOND_MS: Final = 1000
@@ -24,8 +25,14 @@ def print_json(answer: Mapping[str, Any]) -> None:
     click.echo(json.dumps(answer, ensure_ascii=False, indent=2))
 
 
-def print_table(columns: Sequence[str], rows: Iterable[Sequence[str]], *, right: frozenset[str] = frozenset()) -> None:
-    """A table; columns named in `right` are aligned to the right."""
+def print_table(
+    columns: Sequence[str],
+    rows: Iterable[Sequence[str]],
+    *,
+    right: frozenset[str] = frozenset(),
+    signed: frozenset[str] = frozenset(),
+) -> None:
+    """A table; columns named in `right` are aligned to the right, those in `signed` coloured by their sign."""
     from rich.console import Console  # noqa: PLC0415 - takes 40 ms that only tables pay
     from rich.table import Table  # noqa: PLC0415 - as above
     from rich.text import Text  # noqa: PLC0415 - as above
@@ -38,13 +45,19 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[str]], *, right:
             column, justify="right" if column in right else "left", no_wrap=not on_terminal, overflow="fold"
         )
     for row in rows:
-        table.add_row(*(Text(cell, style=_STYLES.get(cell, "")) for cell in row))
+        table.add_row(
+            *(Text(cell, style=_style(cell, column in signed)) for column, cell in zip(columns, row, strict=True))
+        )
     lines = console.render_lines(table, console.options) if not on_terminal else None
     if lines is None:
         console.print(table)
     else:
         for line in lines:
             click.echo("".join(segment.text for segment in line).rstrip())
+
+
+def _style(cell: str, has_sign: bool) -> str:  # noqa: FBT001 - said at its one call
+    return _SIGNS.get(cell[0], "") if has_sign and cell != NOTHING else _STYLES.get(cell, "")
 
 
 def money(usd: float | None) -> str:

@@ -17,7 +17,9 @@ from mcp_server.cli.rendering import (
     share,
 )
 
-_FIGURES: Final = frozenset({"n", "calls", "own", "subtree", "cost", "tokens", "duration", "median", "p95", "tools"})
+_FIGURES: Final = frozenset(
+    {"n", "calls", "own", "subtree", "cost", "tokens", "duration", "median", "p95", "tools", "net"}
+)
 
 
 def print_trajectory(answer: Mapping[str, Any]) -> None:
@@ -50,6 +52,61 @@ def print_trajectory(answer: Mapping[str, Any]) -> None:
     for repair in answer["repairs"]:
         click.echo(f"note: {repair['span_id']}: {repair['reason']}")
     _errors(spans)
+
+
+def print_credit(answer: Mapping[str, Any], tree: Mapping[str, Any]) -> None:
+    """A session as a tree, with what each delegation did for the outcome."""
+    outcome = answer["outcome"]
+    click.echo(f"session {answer['session_id']}")
+    if outcome["value"] is None:
+        click.echo("outcome unknown: shares of a success and of a failure, whichever it was")
+    else:
+        click.echo(f"outcome {outcome['value']:.2f} by {outcome['source']} (weight {outcome['confidence']:.1f})")
+    click.echo()
+    shares = {share["span_id"]: share for share in answer["shares"]}
+    spans: Sequence[Mapping[str, Any]] = tree["spans"]
+    rows = [
+        (f"{lines}{_who(span)}", span["model"] or NOTHING, span["status"], span["outcome"], *_credit(shares, span))
+        for lines, span in zip(_branches(spans), spans, strict=True)
+    ]
+    columns = ("agent", "model", "status", "outcome", "if success", "if failure", "net", "span", "reasons")
+    print_table(columns, rows, right=_FIGURES, signed=frozenset({"net"}))
+    click.echo()
+    for suspect in answer["top_blame"]:
+        where = f"{suspect['agent_type']} {suspect['span_id']}"
+        click.echo(
+            f"likely cause ({share(suspect['probability'])}): {where}: {'; '.join(suspect['reasons']) or NOTHING}"
+        )
+    if answer["bottleneck"] is not None:
+        click.echo(f"bottleneck: {answer['bottleneck']['agent_type']} {answer['bottleneck']['span_id']}")
+    for caution in answer["cautions"]:
+        click.echo(f"note: {caution}")
+
+
+def print_arms(answer: Mapping[str, Any]) -> None:
+    """Net credit by agent and model."""
+    rows = [
+        (
+            arm["agent_type"],
+            arm["model"] or NOTHING,
+            f"{arm['n']:g}",
+            f"{arm['mean_net']:+.2f}" if arm["enough"] else "not enough data",
+            f"{arm['low']:+.2f} to {arm['high']:+.2f}" if arm["enough"] else NOTHING,
+            count(arm["unknown_n"]),
+        )
+        for arm in answer["arms"]
+    ]
+    print_table(("agent", "model", "n", "net credit", "90 %", "not judged"), rows, right=_FIGURES)
+    click.echo(f"\nover {answer['sessions']} sessions{', older ones left out' if answer['sessions_left_out'] else ''}")
+
+
+def _credit(shares: Mapping[str, Mapping[str, Any]], span: Mapping[str, Any]) -> tuple[str, ...]:
+    found = shares.get(span["span_id"])
+    if found is None:
+        return (NOTHING, NOTHING, NOTHING, span["span_id"], NOTHING)
+    net = NOTHING if found["net"] is None else f"{found['net']:+.2f}"
+    reasons = one_line("; ".join(found["reasons"]), 80)
+    return (share(found["success_share"]), share(found["failure_share"]), net, span["span_id"], reasons)
 
 
 def print_delegations(answer: Mapping[str, Any]) -> None:

@@ -31,7 +31,12 @@ async def _serve(db: str | None) -> None:
         if sys.platform != "win32":
             tasks.start_soon(_leave_when_told, app)
         try:
-            services = Services(recording=app.recording, reporting=app.reporting, capturing=app.capturing)
+            services = Services(
+                recording=app.recording,
+                reporting=app.reporting,
+                crediting=app.crediting,
+                capturing=app.capturing,
+            )
             await build_server(services).run_stdio_async()
         except* (BrokenPipeError, anyio.BrokenResourceError, anyio.ClosedResourceError):
             pass  # the client went away first

@@ -3,7 +3,7 @@
 import json
 from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import UTC, datetime
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 from mcp_server.analysis.quantiles import quantile, wilson
 from mcp_server.analysis.trees import Node, bridged, grow
@@ -12,6 +12,7 @@ from mcp_server.service.agent_match import BadPattern, matching
 from mcp_server.service.errors import BadArgument, UnknownId
 from mcp_server.service.fitting import DEFAULT_CHARS, fitted
 from mcp_server.service.moments import moment
+from mcp_server.service.present import Feed, Present
 from mcp_server.service.shapes import Detail, session_object, span_object
 from storage.errors import BadCursor
 from storage.queries import AGENT_RUNS, ALL_KINDS, Dimension, Group, PageRequest, SpanFilter
@@ -27,18 +28,6 @@ _REPAIRS_SHOWN: Final = 20  # all of them are counted in the totals
 
 def _now() -> datetime:
     return datetime.now(UTC)
-
-
-class Feed(Protocol):
-    """What is going on while somebody asks."""
-
-    async def fresh(self) -> None:
-        """Have the store hold what has happened until now, as far as patience allows."""
-        ...
-
-    async def current_session(self) -> str | None:
-        """The session from which the question comes, where anything tells."""
-        ...
 
 
 class Reporting:
@@ -61,8 +50,7 @@ class Reporting:
             clock: the present time.
         """
         self._store = store
-        self._feed = feed
-        self._session_id = session_id
+        self.present = Present(store, feed, session_id)
         self._clock = clock
 
     async def trajectory(
@@ -91,8 +79,8 @@ class Reporting:
             UnknownId: no such session.
             BadArgument: a value that cannot be used.
         """
-        await self._fresh()
-        chosen = await self._session(session_id)
+        await self.present.fresh()
+        chosen = await self.present.session(session_id)
         wanted = frozenset(kinds) if kinds else (ALL_KINDS if detail == "full" else AGENT_RUNS)
         counts = await self._store.span_counts(chosen)
         spans = await self._bridged(await self._store.trajectory(chosen, wanted))
@@ -148,7 +136,7 @@ class Reporting:
         Raises:
             BadArgument: a value that cannot be used.
         """
-        await self._fresh()
+        await self.present.fresh()
         now = self._clock()
         agents = frozenset({agent_type}) if agent_type is not None else None
         if agent_match is not None:
@@ -200,7 +188,7 @@ class Reporting:
         Raises:
             BadArgument: a value that cannot be used.
         """
-        await self._fresh()
+        await self.present.fresh()
         now = self._clock()
         agents = None
         if agent_match is not None:
@@ -231,7 +219,7 @@ class Reporting:
 
     async def sessions(self, *, cursor: str | None = None, limit: int = PAGE) -> dict[str, Any]:
         """Sessions, latest activity first."""
-        await self._fresh()
+        await self.present.fresh()
         page = await self._store.sessions(PageRequest(limit=limit, after=cursor))
         return {
             "sessions": [session_object(session) for session in page.items],
@@ -246,7 +234,7 @@ class Reporting:
         Raises:
             UnknownId: no such span.
         """
-        await self._fresh()
+        await self.present.fresh()
         found = (await self._store.spans([span_id])).get(span_id)
         if found is None:
             raise UnknownId(span_id, "span", "get_trajectory and search_delegations return span ids")
@@ -272,7 +260,7 @@ class Reporting:
         Raises:
             BadArgument: a value that cannot be used.
         """
-        await self._fresh()
+        await self.present.fresh()
         now = self._clock()
         question = SpanFilter(
             kinds=frozenset(SpanKind(kind) for kind in kinds) or ALL_KINDS,
@@ -294,28 +282,6 @@ class Reporting:
     async def known(self, dimension: Dimension) -> list[str]:
         """The known values of a dimension, most frequent first."""
         return await self._store.distinct(dimension)
-
-    async def _fresh(self) -> None:
-        if self._feed is not None:
-            await self._feed.fresh()
-
-    async def _session(self, session_id: str | None) -> str:
-        if session_id is not None:
-            if await self._store.session(session_id) is None:
-                raise UnknownId(
-                    session_id, "session", "leave session_id out for the latest, or read delegation://sessions"
-                )
-            return session_id
-        here = await self._feed.current_session() if self._feed is not None else None
-        for current in (here, self._session_id):
-            if current is not None and await self._store.session(current) is not None:
-                return current
-        latest = await self._store.sessions(PageRequest(limit=1))
-        if not latest.items:
-            raise UnknownId(
-                "", "session", "nothing is recorded yet: run `delegation-telemetry import`, or call record_spans"
-            )
-        return latest.items[0].session_id
 
     async def _bridged(self, spans: list[Span]) -> list[Span]:
         """Spans whose parents were not asked for, hung on the nearest ancestor that was."""

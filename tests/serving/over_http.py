@@ -6,6 +6,7 @@ import anyio
 
 from mcp_server.ingest.texts import TextKeeper
 from mcp_server.server import Services, build_server
+from mcp_server.service.crediting import Crediting
 from mcp_server.service.recording import Recording
 from mcp_server.service.reporting import Reporting
 from storage.opening import open_store
@@ -14,7 +15,9 @@ from storage.opening import open_store
 async def serve(database: str, port: int) -> None:
     store = open_store(database)
     keep = TextKeeper(lambda text: text)
-    server = build_server(Services(recording=Recording(store, keep), reporting=Reporting(store)))
+    reporting = Reporting(store)
+    crediting = Crediting(store, reporting.present)
+    server = build_server(Services(recording=Recording(store, keep), reporting=reporting, crediting=crediting))
     await server.run_streamable_http_async(host="127.0.0.1", port=port)
 
 

@@ -119,6 +119,6 @@ def test_a_repeated_call_of_claude_code_is_known_by_its_tool_use_id(server: Serv
 async def test_a_real_client_is_answered_in_both_eras(tmp_path: Path, mode: str) -> None:
     parameters = StdioServerParameters(command=str(SCRIPT), args=["serve"], env={"HOME": str(tmp_path)})
     async with Client(parameters, mode=mode) as client:
-        assert len((await client.list_tools()).tools) == 6
+        assert {"record_spans", "get_trajectory"} <= {tool.name for tool in (await client.list_tools()).tools}
         answer = await client.call_tool("record_spans", {"spans": [MINIMAL]})
         assert not answer.is_error

@@ -9,6 +9,7 @@ from mcp.server.mcpserver import MCPServer
 
 from mcp_server.ingest.texts import TextKeeper
 from mcp_server.server import Services, build_server
+from mcp_server.service.crediting import Crediting
 from mcp_server.service.recording import Recording
 from mcp_server.service.reporting import Reporting
 from storage.store import Store
@@ -21,10 +22,12 @@ NOW = at(3600)
 @pytest.fixture
 def server(store: Store) -> MCPServer[Any]:
     keep = TextKeeper(lambda text: text.replace("hunter2", "[redacted]"))
+    reporting = Reporting(store, session_id="session-of-the-process", clock=lambda: NOW)
     return build_server(
         Services(
             recording=Recording(store, keep, session_id="session-of-the-process", clock=lambda: NOW),
-            reporting=Reporting(store, session_id="session-of-the-process", clock=lambda: NOW),
+            reporting=reporting,
+            crediting=Crediting(store, reporting.present, clock=lambda: NOW),
         )
     )
 
