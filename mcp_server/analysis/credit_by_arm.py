@@ -82,7 +82,8 @@ def by_arm(assessments: Iterable[Assessment]) -> list[ArmCredit]:
 
 def _arm(arm: tuple[str, str | None], held: _Sum, mean: float, square: float) -> ArmCredit:
     total = held.weight + PRIOR_WEIGHT
-    own = (held.net + PRIOR_WEIGHT * mean) / total
+    # Rounding may carry a mean of ones a hair beyond 1.
+    own = min(_WIDEST, max(-_WIDEST, (held.net + PRIOR_WEIGHT * mean) / total))
     variance = max(0.0, (held.square + PRIOR_WEIGHT * square) / total - own * own)
     reach = Z_90 * math.sqrt(variance / (_EFFECTIVE * total))
     return ArmCredit(

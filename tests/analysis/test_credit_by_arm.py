@@ -2,7 +2,7 @@
 
 import math
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from mcp_server.analysis.credit import UNKNOWN, Verdict, assess
@@ -49,6 +49,8 @@ def test_nothing_gives_nothing() -> None:
 
 
 @given(st.lists(st.tuples(sessions(4), outcomes), max_size=3))
+@example([(Trajectory(players=[a_player()]), 0.0)] * 3)
+@example([(Trajectory(players=[a_player("p1"), a_player("p2"), a_player("p3")]), 0.0)])
 def test_the_excess_over_an_equal_split_sums_to_nothing_and_all_is_bounded(
     drawn: list[tuple[Trajectory, float]],
 ) -> None:
