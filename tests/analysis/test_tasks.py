@@ -47,6 +47,7 @@ def test_the_opening_of_a_description_says_type_and_complexity(text: str, expect
         ("Please review the changes on this branch", "review"),
         ("Rename `Foo` to `Bar` everywhere", "refactor"),
         ("Update the README", "docs"),
+        ("Review the README", "review"),
         ("Compare three message queues", "research"),
         ("Plan the move to Postgres", "plan"),
         ("Deploy the service to staging", "ops"),

@@ -55,11 +55,9 @@ def rank(
         contenders: how many arms can be best, as far as it matters: those that reach highest. 0 leaves `p_best` at 0,
             which makes replays much faster.
     """
-    arms = sorted(forecasts, key=by_name)
-    best = _chances(arms, forecasts, penalties, contenders)
+    best = _chances(forecasts, penalties, contenders)
     found: list[Ranked] = []
-    for arm in arms:
-        one = forecasts[arm]
+    for arm, one in forecasts.items():
         sd, utility = one.sd, one.p - penalties.get(arm, 0.0)
         found.append(
             Ranked(
@@ -96,12 +94,11 @@ def propensities(ranking: Sequence[Ranked], epsilon: float = 0.0) -> dict[Arm, f
     return picked
 
 
-def _chances(
-    arms: Sequence[Arm], forecasts: Mapping[Arm, Forecast], penalties: Mapping[Arm, float], contenders: int
-) -> dict[Arm, float]:
+def _chances(forecasts: Mapping[Arm, Forecast], penalties: Mapping[Arm, float], contenders: int) -> dict[Arm, float]:
     def reach(arm: Arm) -> float:
         return forecasts[arm].p - penalties.get(arm, 0.0) + _CONTENDS_SD * forecasts[arm].sd
 
-    few = sorted(sorted(arms, key=lambda arm: (-reach(arm), by_name(arm)))[:contenders], key=by_name)
+    # By name at last: sums of floats depend on their order.
+    few = sorted(sorted(forecasts, key=lambda arm: (-reach(arm), by_name(arm)))[:contenders], key=by_name)
     shapes = [Contender(forecasts[arm].p, forecasts[arm].n_eff, penalties.get(arm, 0.0)) for arm in few]
     return dict(zip(few, chances.of_being_best(shapes), strict=True))

@@ -20,7 +20,7 @@ LEFT_AFTER_ALARM: Final = 0.15
 """What evidence of an arm counts for each epoch that it lies behind."""
 _NEGLIGIBLE: Final = 1e-3
 _OFTEN: Final = 5
-_PART: Final = 0.02
+_FEW: Final = 20
 
 Key = TypeVar("Key")
 
@@ -146,10 +146,9 @@ def history(rollups: Iterable[Rollup], epochs: Mapping[Arm, float] | None = None
 def is_stale(fitted_n: int, n: int) -> bool:
     """Whether a model that was fitted to so many judged delegations should be fitted anew, now that there are n.
 
-    After 5 new ones, or 2 %, or when some were taken away.
+    After each one of the first 20, then after 5 new ones, and when some were taken away.
     """
-    added = n - fitted_n
-    return added < 0 or added >= _OFTEN or added > _PART * fitted_n
+    return n != fitted_n and (n < _FEW or n < fitted_n or n - fitted_n >= _OFTEN)
 
 
 @dataclass(slots=True)

@@ -65,6 +65,11 @@ def test_a_clear_history_says_to_whom() -> None:
     [
         pytest.param([], Ground.FEW_JUDGED, id="nothing at all"),
         pytest.param([judged(LARGE, [1.0] * 9)], Ground.FEW_JUDGED, id="nine"),
+        pytest.param(
+            [judged(LARGE, [1.0] * 6), judged(SMALL, [0.0] * 3), judged(SMALL, [0.0] * 40, weight=0.3, verified=False)],
+            Ground.FEW_JUDGED,
+            id="nine, and many guesses",
+        ),
         pytest.param([judged(PLANNER, [1.0] * 12)], Ground.LITTLE_KNOWN, id="all of another arm"),
         pytest.param(CLOSE, Ground.TOO_CLOSE, id="two of a kind"),
         pytest.param(

@@ -76,12 +76,10 @@ def test_people_see_counts_that_do_not_decay() -> None:
     ("fitted_n", "n", "stale"),
     [
         pytest.param(10, 10, False, id="nothing new"),
-        pytest.param(10, 11, True, id="a tenth more"),
-        pytest.param(100, 102, False, id="two of a hundred"),
-        pytest.param(100, 103, True, id="more than two of a hundred"),
-        pytest.param(10_000, 10_004, False, id="four of many"),
-        pytest.param(10_000, 10_005, True, id="five of many"),
-        pytest.param(10, 9, True, id="one taken away"),
+        pytest.param(10, 11, True, id="few, so each one counts"),
+        pytest.param(100, 104, False, id="four of many"),
+        pytest.param(100, 105, True, id="five of many"),
+        pytest.param(100, 99, True, id="one taken away"),
     ],
 )
 def test_a_model_is_fitted_anew_when_enough_has_changed(fitted_n: int, n: int, stale: bool) -> None:  # noqa: FBT001
