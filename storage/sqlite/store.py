@@ -22,7 +22,7 @@ from storage.queries import (
     Target,
 )
 from storage.records import ReadPosition, Reward, Session, Span
-from storage.sqlite import groups, listing, positions, rewards, sessions, spans, upkeep, writing
+from storage.sqlite import groups, listing, positions, rewards, rollups, sessions, spans, upkeep, writing
 from storage.sqlite.engine import Engine
 from storage.vocabulary import SpanKind
 
@@ -98,6 +98,9 @@ class SqliteStore:
             with suppress(StoreUnavailable):
                 await self._engine.outside(upkeep.shrink)
         return done
+
+    async def rebuild(self) -> None:
+        await self._engine.write(rollups.rebuild)
 
     async def backup(self, target: Path) -> int:
         return await self._engine.apart(partial(upkeep.backup, target=target))
