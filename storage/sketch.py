@@ -87,8 +87,13 @@ class Sketch:
     @classmethod
     def from_bytes(cls, data: bytes) -> Self:
         """What `to_bytes` gave."""
-        lowest = int.from_bytes(data[:_OFFSET_BYTES], "little")
-        return cls(int.from_bytes(data[_OFFSET_BYTES:], "little") << lowest * _LANE_BITS)
+        return cls(counts_of(data))
+
+
+def counts_of(data: bytes) -> int:
+    """The `counts` of what `Sketch.to_bytes` gave, for those who add up thousands."""
+    lowest = int.from_bytes(data[:_OFFSET_BYTES], "little")
+    return int.from_bytes(data[_OFFSET_BYTES:], "little") << lowest * _LANE_BITS
 
 
 def bucket_weight(value: int) -> int:

@@ -118,6 +118,10 @@ class Store(Protocol):
         """
         ...
 
+    async def rebuild(self) -> None:
+        """Make all roll-ups anew from the spans: after an upgrade of a store that held some, or in doubt; slow."""
+        ...
+
     async def backup(self, target: Path) -> int:
         """Write a consistent copy while others go on writing.
 

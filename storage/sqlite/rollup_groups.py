@@ -5,13 +5,13 @@ Whole days come from the roll-ups, the few hours before the first and after the 
 
 import json
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import fields, replace
 from typing import Any, Final
 
 from storage.fields import well_formed
 from storage.queries import Dimension, Group, SpanFilter
-from storage.sketch import Sketch
+from storage.sketch import Sketch, counts_of
 from storage.sqlite import groups, rows
 from storage.sqlite.rollups import COARSE, COARSE_KEY, DAY_US, FINE, KEY, MICRO, NANO, SUMS, TIERS, TOKENS, is_built
 from storage.vocabulary import Outcome, Status
@@ -19,7 +19,7 @@ from storage.vocabulary import Outcome, Status
 _ASKED: Final = frozenset({"kinds", "agent_types", "model", "task_type", "project", "since", "until"})
 _UNASKED: Final = [one for one in fields(SpanFilter) if one.name not in _ASKED]
 _DAY: Final = "day * 86400, 'unixepoch'"
-_EXPRESSIONS: Final = {
+_TIMES: Final = {
     Dimension.DAY: f"strftime('%Y-%m-%d', {_DAY})",
     Dimension.WEEK: f"strftime('%Y-%m-%d', {_DAY}, '-6 days', 'weekday 1')",
 }
@@ -32,7 +32,9 @@ _CONDITIONS: Final = {
     "last": "day <= :last",
 }
 _TOTALS: Final = ", ".join(f"total({name}) as {name}" for name in SUMS)
-_FROM: Final = "from rollup_cell join rollup on rollup.cell_id = rollup_cell.id where level = :level"
+# Cell by cell, as the rows lie: otherwise SQLite would sort them with all their columns.
+_FROM: Final = "from rollup_cell cross join rollup on rollup.cell_id = rollup_cell.id where level = :level"
+_CELLS: Final = "select * from rollup_cell where level = :level"
 
 
 def group(connection: sqlite3.Connection, question: SpanFilter, by: Sequence[Dimension]) -> list[Group]:
@@ -85,24 +87,51 @@ def _of_days(
     }
     parameters = {name: value for name, value in asked.items() if value is not None}
     conditions = "".join(f" and {_CONDITIONS[name]}" for name in parameters)
-    coarse = KEY[:COARSE_KEY]
-    is_coarse = question.project is None and all(one in coarse or one in _EXPRESSIONS for one in by)
+    is_coarse = question.project is None and all(one in KEY[:COARSE_KEY] or one in _TIMES for one in by)
     parameters["level"] = COARSE if is_coarse else FINE
-    names = [f"key_{place}" for place in range(len(by))]
-    keys = "".join(f"{_EXPRESSIONS.get(one, one.value)} as {name}, " for one, name in zip(by, names, strict=True))
-    places = ", ".join(names) or "null"
-    sketches: dict[tuple[Any, ...], int] = {}
-    for row in connection.execute(f"select {keys}durations {_FROM}{conditions}", parameters):
-        *key, durations = row
-        mark = tuple(key)
-        sketches[mark] = sketches.get(mark, 0) + Sketch.from_bytes(durations).counts
-    for row in connection.execute(f"select {keys}{_TOTALS} {_FROM}{conditions} group by {places}", parameters):
-        if row["n"]:
-            key = tuple(row)[: len(by)]
-            yield _group(row, dict(zip((one.value for one in by), key, strict=True)), Sketch(sketches[key]))
+    timely = [one for one in by if one in _TIMES]
+    times = "".join(f", {_TIMES[one]} as {one.value}" for one in timely)
+    place = {one: 1 + timely.index(one) for one in timely}
+    cells = {row["id"]: row for row in connection.execute(_CELLS, {"level": parameters["level"]})}
+    plain = connection.cursor()
+    plain.row_factory = None  # tuples: thousands of rows are looked at
+
+    def key_of(row: tuple[Any, ...]) -> tuple[str | None, ...]:
+        cell = cells[row[0]]
+        return tuple(row[place[one]] if one in place else cell[one.value] for one in by)
+
+    sketches: dict[tuple[str | None, ...], int] = {}
+    start = 1 + len(timely)
+    cell_and_times = ", ".join(("rollup_cell.id", *(one.value for one in timely)))
+    each = f"select rollup_cell.id{times}, durations {_FROM}{conditions}"
+    grouped = f"select rollup_cell.id{times}, {_TOTALS} {_FROM}{conditions} group by {cell_and_times}"
+    for mark, found in _runs(plain.execute(each, parameters)):
+        key = key_of(mark)
+        sketches[key] = sketches.get(key, 0) + found
+    totals: dict[tuple[str | None, ...], list[float]] = {}
+    for row in plain.execute(grouped, parameters):
+        key, sums = key_of(row), row[start:]
+        totals[key] = [one + other for one, other in zip(totals[key], sums, strict=True)] if key in totals else sums
+    for key, sums in totals.items():
+        names = dict(zip(SUMS, sums, strict=True))
+        yield _group(names, dict(zip((one.value for one in by), key, strict=True)), Sketch(sketches[key]))
 
 
-def _group(row: sqlite3.Row, key: dict[str, str | None], durations: Sketch) -> Group:
+def _runs(found: Iterable[tuple[Any, ...]]) -> Iterator[tuple[tuple[Any, ...], int]]:
+    """The sketches of neighbouring rows that begin alike, added up: the mark they share, and their counts."""
+    mark: tuple[Any, ...] = ()
+    counts = 0
+    for row in found:
+        if row[:-1] != mark:
+            if mark:
+                yield mark, counts
+            mark, counts = row[:-1], 0
+        counts += counts_of(row[-1])
+    if mark:
+        yield mark, counts
+
+
+def _group(row: Mapping[str, float], key: dict[str, str | None], durations: Sketch) -> Group:
     cost_n = int(row["cost_n"])
     return Group(
         key=key,

@@ -23,7 +23,19 @@ from storage.queries import (
     Target,
 )
 from storage.records import HookEvent, ReadPosition, Reward, Session, Span
-from storage.sqlite import events, groups, listing, positions, rewards, search, sessions, spans, upkeep, writing
+from storage.sqlite import (
+    events,
+    groups,
+    listing,
+    positions,
+    rewards,
+    rollups,
+    search,
+    sessions,
+    spans,
+    upkeep,
+    writing,
+)
 from storage.sqlite.engine import Engine
 from storage.sqlite.upkeep import Removed
 from storage.vocabulary import SpanKind
@@ -129,6 +141,9 @@ class SqliteStore:
         while more:
             more = await self._engine.write(partial(search.tidy, begin=False))
         return await self._engine.read(upkeep.used_bytes)
+
+    async def rebuild(self) -> None:
+        await self._engine.write(rollups.rebuild)
 
     async def backup(self, target: Path) -> int:
         return await self._engine.apart(partial(upkeep.backup, target=target))

@@ -5,6 +5,7 @@ import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from hypothesis import strategies as st
 from storage.queries import Batch, Dimension, Group, SpanFilter
 from storage.records import Reward, Span
 from storage.sqlite import groups, migrate, rollup_groups, rollups, upkeep, writing
+from storage.store import Store
 from storage.vocabulary import Level, RewardSource, Source, SpanKind, Status
 from tests.factories import a_reward, a_span, at
 from tests.strategies import maybe
@@ -188,6 +190,17 @@ def test_numbers_of_strangers_break_nothing() -> None:
         writing.add(connection, Batch(spans=huge))
         (found,) = rollup_groups.group(connection, SpanFilter(), ())
         assert found.tokens["input_tokens"] == pytest.approx(1100 * 2**53)
+
+
+@pytest.mark.anyio
+async def test_a_store_makes_them_anew_when_asked(store: Store, tmp_path: Path) -> None:
+    await store.add(Batch(spans=[a_span()]))
+    with closing(sqlite3.connect(tmp_path / "telemetry.db")) as connection:
+        before = content(connection)
+        connection.execute("update rollup set n = 7")
+        connection.commit()
+        await store.rebuild()
+        assert content(connection) == before
 
 
 @pytest.mark.parametrize("since", [None, 0, 7, 12, 36, 50], ids=lambda hours: f"since {hours}")
