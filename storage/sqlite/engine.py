@@ -231,9 +231,11 @@ class Engine:
                 return
 
     def _open_reader(self) -> sqlite3.Connection:
+        connection = self._connect(self.path)
         try:
-            connection = self._connect(self.path, migrate.version)
+            migrate.version(connection)
         except sqlite3.OperationalError as error:
+            connection.close()
             if _code(error) != sqlite3.SQLITE_READONLY or log_of(self.path).exists():
                 raise
             # SQLite may not make its files beside this one, and nobody else has: it can be read as it lies there, but
@@ -248,9 +250,7 @@ class Engine:
             raise
         return connection
 
-    def _connect(
-        self, database: Path | str, check: Callable[[sqlite3.Connection], object] | None = None
-    ) -> sqlite3.Connection:
+    def _connect(self, database: Path | str) -> sqlite3.Connection:
         connection = sqlite3.connect(
             database,
             timeout=self._busy_timeout_s,
@@ -259,14 +259,8 @@ class Engine:
             uri=isinstance(database, str),
         )
         connection.row_factory = sqlite3.Row
-        try:
-            for pragma in _PRAGMAS:
-                connection.execute(pragma)  # some already look into the file
-            if check is not None:
-                check(connection)
-        except BaseException:
-            connection.close()
-            raise
+        for pragma in _PRAGMAS:
+            connection.execute(pragma)
         return connection
 
     def _translated(self, error: sqlite3.Error | rows.Damaged) -> StoreError:
