@@ -41,6 +41,11 @@ class Settings(BaseModel):
     """The project that this process was started for."""
 
     @property
+    def default_db(self) -> str:
+        """Where the database is if nothing else is set."""
+        return str(_data_folder() / DATABASE_NAME)
+
+    @property
     def spools(self) -> tuple[Path, Path]:
         """Every folder in which hooks may have left something."""
         return (self.spool, self.spool_of_last_resort)

@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import Final, Generic, TypeVar
 
 from storage.records import HookEvent, ReadPosition, Reward, Span
+from storage.sketch import Sketch
 from storage.vocabulary import Outcome, SpanKind, Status
 
 Item = TypeVar("Item")
@@ -116,7 +117,9 @@ class Group:
     tool_calls: int
     tool_errors: int
     durations_ms: Sequence[int] = field(repr=False)
-    """Known durations, ascending."""
+    """Known durations, ascending; empty in an answer from roll-ups, which has only `durations`."""
+    durations: Sketch = field(default=Sketch(), repr=False)
+    """Known durations in milliseconds, counted; empty in an answer from the spans themselves."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

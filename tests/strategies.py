@@ -89,6 +89,55 @@ def versions_of_one_span(draw: st.DrawFn) -> list[Span]:
 
 
 @st.composite
+def histories(draw: st.DrawFn) -> list[Span | Reward]:
+    """What several observers tell of the few spans of one session, some twice, some as twins; and judgements."""
+    told: list[Span | Reward] = []
+    ids = {"main": SpanKind.SESSION, "call": SpanKind.TOOL_CALL, "captured": SpanKind.DELEGATION}
+    stated = {"stated": SpanKind.DELEGATION, "other": SpanKind.DELEGATION}
+    every = sorted(ids | stated)
+    for span_id in draw(st.lists(st.sampled_from(every), max_size=8)):
+        second = draw(st.integers(0, 4))
+        told.append(
+            Span(
+                span_id=span_id,
+                session_id="session-1",
+                parent_span_id=draw(maybe(st.sampled_from(every))),
+                kind=(ids | stated)[span_id],
+                agent_type=draw(st.sampled_from(["Explore", "Plan"])),
+                # Twins: which of two stated ones goes with a captured one is told in any order, sometimes late.
+                tool_use_id=draw(maybe(st.just("toolu_1"))) if span_id in {"captured", "stated"} else None,
+                status=draw(st.sampled_from(Status)),
+                started_at=datetime(2026, 11, 20, 12, second, tzinfo=UTC),
+                task=draw(maybe(st.sampled_from(["find the door", "mend the roof"]))),
+                cost_usd=draw(maybe(money)),
+                source=Source.STATED if span_id in stated else Source.CAPTURED,
+                observed_at=draw(maybe(st.just(datetime(2026, 11, 20, 12, 5 + second, tzinfo=UTC)))),
+            )
+        )
+    told += draw(st.lists(rewards_of(every, ["session-1"]), max_size=4))
+    return draw(st.permutations(told))
+
+
+@st.composite
+def forests(draw: st.DrawFn) -> list[Span]:
+    """Spans of two sessions with any parents at all: missing ones, their own, cycles, those of the other session."""
+    ids = [f"span-{number}" for number in range(draw(st.integers(1, 8)))]
+    return [
+        Span(
+            span_id=span_id,
+            session_id=draw(st.sampled_from(["session-1", "session-1", "session-2"])),
+            parent_span_id=draw(maybe(st.sampled_from([*ids, "missing"]))),
+            kind=draw(st.sampled_from(SpanKind)),
+            agent_type="Explore",
+            status=Status.OK,
+            started_at=datetime(2026, 11, 20, 12, tzinfo=UTC),
+            cost_usd=draw(maybe(money)),
+        )
+        for span_id in ids
+    ]
+
+
+@st.composite
 def rewards_of(draw: st.DrawFn, span_ids: list[str], session_ids: list[str]) -> Reward:
     """A judgement of one of some spans or sessions."""
     on_span = draw(st.booleans())

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-RECORDS = ("storage.vocabulary", "storage.fields", "storage.records", "storage.outcomes")
+RECORDS = ("storage.vocabulary", "storage.fields", "storage.records", "storage.outcomes", "storage.sketch")
 CONTRACT = (*RECORDS, "storage.versions", "storage.subtrees", "storage.errors", "storage.queries", "storage.store")
 
 # Prefix of a module -> prefixes of our own modules that it may import. The longest prefix that fits decides.
@@ -16,6 +16,7 @@ MAY_IMPORT = {
     "storage": CONTRACT,
     "storage.vocabulary": (),
     "storage.fields": (),
+    "storage.sketch": (),
     "storage.records": ("storage.fields", "storage.vocabulary"),
     "storage.sqlite": (*CONTRACT, "storage.sqlite"),
     "storage.opening": (*CONTRACT, "storage.sqlite"),

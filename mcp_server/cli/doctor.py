@@ -6,23 +6,28 @@ import click
 
 from mcp_server.cli.app import App, database_option, json_option, run
 from mcp_server.cli.rendering import print_json
-from mcp_server.service.checkup import Checkup, Finding, grave
+from mcp_server.service.checkup import Checkup, grave
+from mcp_server.service.findings import Finding
 
 _SIGNS = {"ok": "ok  ", "warning": "warn", "problem": "BAD "}
 _COLOURS = {"ok": "green", "warning": "yellow", "problem": "red"}
 
 
 @click.command()
+@click.option("--fix", is_flag=True, help="First do what is safe: take in what waits, close the database to others.")
 @json_option
 @database_option
-def command(db: str | None, *, as_json: bool) -> None:
-    """Check the database, and what of Claude Code's history is imported and how long it will be there.
+def command(db: str | None, *, fix: bool, as_json: bool) -> None:
+    """Check the database, the plugin and its hooks, and what of Claude Code's history is imported.
 
-    Exit status 1 if something does not work.
+    Each finding comes with its cure. Exit status 1 if something does not work.
     """
 
     async def looking(app: App) -> list[Finding]:
-        return await Checkup(app.store, app.importing, app.settings).findings()
+        checkup = Checkup(app.store, app.importing, app.capturing, app.settings)
+        if fix:
+            await checkup.mend()
+        return await checkup.findings()
 
     findings = run(db, looking)
     if as_json:

@@ -1,56 +1,35 @@
 """Is everything as it should be? Each finding comes with its cure."""
 
-import json
 import stat
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
-from enum import StrEnum
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import anyio.to_thread
 
 from mcp_server.ingest.claude_code import layout
+from mcp_server.ingest.claude_code.installation import Installation, installation
+from mcp_server.service import capture_checks
+from mcp_server.service.capturing import Capturing
+from mcp_server.service.findings import Finding, State
 from mcp_server.service.importing import Importing
-from mcp_server.settings import Settings
+from mcp_server.settings import APP_NAME, Settings
 from storage.errors import StoreError
+from storage.queries import PageRequest
 from storage.store import Store
 
-DEFAULT_RETENTION_DAYS: Final = 30
 SOON: Final = timedelta(days=7)
 _PRIVATE: Final = stat.S_IRWXG | stat.S_IRWXO
-_SETTINGS_FILES: Final = ("settings.json", "settings.local.json")
-
-
-class State(StrEnum):
-    """How grave a finding is."""
-
-    OK = "ok"
-    WARNING = "warning"
-    PROBLEM = "problem"
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """What was looked at, what was found, and what to do about it."""
-
-    check: str
-    state: State
-    text: str
-    cure: str | None = None
-
-    def as_object(self) -> dict[str, Any]:
-        """As JSON."""
-        return asdict(self)
 
 
 class Checkup:
     """Looks at the database, the client's transcripts and how long they will be there."""
 
-    def __init__(self, store: Store, importing: Importing, settings: Settings) -> None:
+    def __init__(self, store: Store, importing: Importing, capturing: Capturing, settings: Settings) -> None:
         """Look at what these settings mean."""
         self._store = store
+        self._capturing = capturing
         self._importing = importing
         self._settings = settings
 
@@ -60,7 +39,31 @@ class Checkup:
         found = [*database, await anyio.to_thread.run_sync(self._file_mode)]
         if any(finding.state is State.PROBLEM for finding in database):
             return found
-        return [*found, *await self._transcripts()]
+        client = await anyio.to_thread.run_sync(installation, self._settings.claude_config)
+        return [*found, *await self._capture(client), *await self._transcripts(client)]
+
+    async def mend(self) -> None:
+        """Do what is safe: take in what waits, and close the database to others.
+
+        Raises:
+            StoreError: the store cannot keep what was found.
+        """
+        await anyio.to_thread.run_sync(self._make_private)
+        await self._capturing.catch_up()
+        await self._importing.paths([self._settings.claude_config / layout.PROJECTS])
+
+    async def _capture(self, client: Installation) -> list[Finding]:
+        now = datetime.now(UTC)
+        newest = await self._store.latest_event()
+        sessions = (await self._store.sessions(PageRequest(limit=1))).items
+        spools = self._settings.spools
+        return [
+            capture_checks.plugin(client),
+            capture_checks.events(client, newest, now),
+            await anyio.to_thread.run_sync(capture_checks.backlog, spools, now),
+            capture_checks.version(sessions[0].client if sessions else None),
+            await anyio.to_thread.run_sync(capture_checks.databases, self._settings.db, self._settings.default_db),
+        ]
 
     async def _database(self) -> list[Finding]:
         try:
@@ -78,7 +81,7 @@ class Checkup:
         return findings
 
     def _file_mode(self) -> Finding:
-        path = Path(self._settings.db.removeprefix("sqlite:///")).expanduser()
+        path = self._database_path()
         try:
             mode = path.stat().st_mode
         except OSError:
@@ -89,7 +92,16 @@ class Checkup:
             )
         return Finding("privacy", State.OK, f"only you can read the database; content = {self._settings.content}")
 
-    async def _transcripts(self) -> list[Finding]:
+    def _make_private(self) -> None:
+        path = self._database_path()
+        for place, mode in ((path, 0o600), (path.parent, 0o700)):
+            if place.exists() and place.stat().st_mode & _PRIVATE and (place == path or place.name == APP_NAME):
+                place.chmod(mode)
+
+    def _database_path(self) -> Path:
+        return Path(self._settings.db.removeprefix("sqlite:///")).expanduser()
+
+    async def _transcripts(self, client: Installation) -> list[Finding]:
         folder = self._settings.claude_config / layout.PROJECTS
         if not folder.is_dir():
             cure = "set CLAUDE_CONFIG_DIR if Claude Code keeps its files elsewhere; other clients need nothing here"
@@ -98,11 +110,11 @@ class Checkup:
         state = State.WARNING if waiting else State.OK
         text = f"{total} sessions in {folder}, {waiting} not or not wholly imported"
         findings = [Finding("transcripts", state, text, "delegation-telemetry import" if waiting else None)]
-        return [*findings, await anyio.to_thread.run_sync(self._retention, folder)]
+        return [*findings, await anyio.to_thread.run_sync(self._retention, folder, client.retention_days)]
 
-    def _retention(self, folder: Path) -> Finding:
-        days = _retention_days(self._settings.claude_config)
-        oldest = min((_modified(path) for path in folder.glob("*/*.jsonl")), default=None)
+    def _retention(self, folder: Path, days: int) -> Finding:
+        ages = [_modified(path) for path in folder.glob("*/*.jsonl")]
+        oldest = min(ages, default=None)
         kept = f"Claude Code deletes transcripts after {days} days"
         if oldest is None:
             return Finding("retention", State.OK, kept)
@@ -110,24 +122,12 @@ class Checkup:
         text = f"{kept}; the oldest goes in {max(0, left.days)} days"
         if left > SOON:
             return Finding("retention", State.OK, text)
+        going = sum(age + timedelta(days=days) - datetime.now(UTC) <= SOON for age in ages)
+        text = f"{text}, {going} of {len(ages)} within {SOON.days} days"
         cure = (
             f"import now; to keep them longer set cleanupPeriodDays in {self._settings.claude_config / 'settings.json'}"
         )
         return Finding("retention", State.WARNING, text, cure)
-
-
-def _retention_days(config: Path) -> int:
-    """After how many days the client deletes transcripts."""
-    days = DEFAULT_RETENTION_DAYS
-    for name in _SETTINGS_FILES:
-        try:
-            found = json.loads((config / name).read_text(encoding="utf-8"))
-        except (OSError, ValueError):
-            continue
-        told = found.get("cleanupPeriodDays") if isinstance(found, dict) else None
-        if isinstance(told, int) and told > 0:
-            days = told
-    return days
 
 
 def _modified(path: Path) -> datetime:

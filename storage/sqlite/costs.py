@@ -64,15 +64,15 @@ def own_usd(span: Span) -> float | None:
     return span.cost_usd if span.kind in AGENT_RUNS else None
 
 
-def settle(connection: sqlite3.Connection, steps: Sequence[Step], lost_a_child: Iterable[str]) -> None:
+def settle(connection: sqlite3.Connection, steps: Sequence[Step], other_children: Iterable[str]) -> None:
     """Make the subtree costs true after these steps, which are written already.
 
     Args:
         connection: inside a transaction.
         steps: what was done to spans.
-        lost_a_child: ids of spans below which a span was taken away.
+        other_children: ids of spans below which a span was taken away or put without a step.
     """
-    changed = _changed(connection, steps) | set(lost_a_child)
+    changed = _changed(connection, steps) | set(other_children)
     if not changed:
         return
     affected = connection.execute(_AFFECTED, {"span_ids": json.dumps(sorted(changed))}).fetchall()

@@ -40,6 +40,9 @@ _NOT_ALLOWED: Final = frozenset({errno.EACCES, errno.EPERM, errno.EROFS})
 _NO_ROOM: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
 
 Synchronous = Literal["normal", "full"]
+# Python decodes the messages of SQLite, which quote what they found in a damaged file.
+Failure = sqlite3.Error | rows.Damaged | UnicodeDecodeError
+_FAILURES: Final = (sqlite3.Error, rows.Damaged, UnicodeDecodeError)
 
 
 class Thread(aiosqlite.Connection):
@@ -111,9 +114,12 @@ class Engine:
                 connection.execute("begin immediate")
                 result = work(connection)
                 connection.execute("commit")
-            except BaseException:
+            except BaseException as error:
                 if connection.in_transaction:
                     connection.execute("rollback")
+                if isinstance(error, sqlite3.IntegrityError) and not _is_sound(connection):
+                    # Tables and indexes that disagree are found only so. In a sound file it is a bug of ours.
+                    raise rows.Damaged(str(error)) from error
                 raise
             return result
 
@@ -146,7 +152,7 @@ class Engine:
     async def _run(self, thread: Thread, work: Callable[[sqlite3.Connection], Result]) -> Result:
         try:
             return await thread.run(work)
-        except (sqlite3.Error, rows.Damaged) as error:
+        except _FAILURES as error:
             raise self._translated(error) from error
 
     async def _connected(self) -> Thread:
@@ -188,7 +194,7 @@ class Engine:
     async def _open(self, connector: Callable[[], sqlite3.Connection]) -> Thread:
         try:
             thread = await Thread.open(connector)
-        except sqlite3.Error as error:
+        except _FAILURES as error:
             raise self._translated(error) from error
         except OSError as error:
             raise self._refused(error) from error
@@ -231,11 +237,14 @@ class Engine:
                 return
 
     def _open_reader(self) -> sqlite3.Connection:
-        connection = self._connect(self.path)
         try:
-            migrate.version(connection)
+            connection = self._connect(self.path)
+            try:
+                migrate.version(connection)
+            except BaseException:
+                connection.close()
+                raise
         except sqlite3.OperationalError as error:
-            connection.close()
             if _code(error) != sqlite3.SQLITE_READONLY or log_of(self.path).exists():
                 raise
             # SQLite may not make its files beside this one, and nobody else has: it can be read as it lies there, but
@@ -259,17 +268,22 @@ class Engine:
             uri=isinstance(database, str),
         )
         connection.row_factory = sqlite3.Row
-        for pragma in _PRAGMAS:
-            connection.execute(pragma)
+        try:
+            for pragma in _PRAGMAS:
+                connection.execute(pragma)
+        except BaseException:
+            connection.close()
+            raise
         return connection
 
-    def _translated(self, error: sqlite3.Error | rows.Damaged) -> StoreError:
+    def _translated(self, error: Failure) -> StoreError:
         location, code = str(self.path), _code(error)
         if code in _BUSY:
             return StoreBusy(location)
         if code == sqlite3.SQLITE_FULL:
             return StoreFull(location)
         if code in _READ_ONLY:
+            self._stale = True  # a connection that was opened so stays so
             return StoreReadOnly(location)
         if code in _CORRUPT:
             self._stale = True
@@ -299,13 +313,17 @@ def _on_a_snapshot(connection: sqlite3.Connection, work: Callable[[sqlite3.Conne
             connection.execute("rollback")
 
 
+def _is_sound(connection: sqlite3.Connection) -> bool:
+    return bool(connection.execute("pragma integrity_check(1)").fetchone()[0] == "ok")
+
+
 def _empty_log(connection: sqlite3.Connection) -> None:
     connection.execute("pragma wal_checkpoint(truncate)").fetchall()
 
 
-def _code(error: sqlite3.Error | rows.Damaged) -> int:
+def _code(error: Failure) -> int:
     """SQLite's own code, without what tells variants of one error apart."""
-    if isinstance(error, rows.Damaged):
+    if isinstance(error, rows.Damaged | UnicodeDecodeError):
         return sqlite3.SQLITE_CORRUPT
     code = getattr(error, "sqlite_errorcode", None)
     if code is None:

@@ -8,6 +8,7 @@ from typing import Final
 
 from storage.fields import well_formed
 from storage.records import ReadPosition
+from storage.sqlite import rows
 
 _SET: Final = """
     insert into read_position (source, identity, read_offset, state, is_open)
@@ -58,14 +59,16 @@ def get(connection: sqlite3.Connection, sources: Sequence[str]) -> dict[str, Rea
     """The positions of these files, as far as they were ever read, by the paths that were asked for."""
     # A path may hold bytes that are no text; they are kept as they can be.
     kept_as = {source: well_formed(source) for source in sources}
-    found = {
-        row["source"]: ReadPosition(
-            source=row["source"],
-            identity=row["identity"],
-            offset=row["read_offset"],
-            state=zlib.decompress(row["state"]),
-            is_open=bool(row["is_open"]),
-        )
-        for row in connection.execute(_GET, {"sources": json.dumps(sorted(set(kept_as.values())))})
-    }
+    held = connection.execute(_GET, {"sources": json.dumps(sorted(set(kept_as.values())))}).fetchall()
+    with rows.reading("a read position"):
+        found = {
+            row["source"]: ReadPosition(
+                source=row["source"],
+                identity=row["identity"],
+                offset=row["read_offset"],
+                state=zlib.decompress(row["state"]),
+                is_open=bool(row["is_open"]),
+            )
+            for row in held
+        }
     return {source: found[name] for source, name in kept_as.items() if name in found}

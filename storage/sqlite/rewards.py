@@ -13,7 +13,7 @@ from storage.outcomes import OVERALL, holding, outcome
 from storage.queries import Target
 from storage.records import Reward
 from storage.sqlite import rows
-from storage.vocabulary import Status
+from storage.sqlite.costs import Step
 
 _HELD: Final = """
     select * from reward where reward_id in (select value from json_each(:reward_ids)) order by reward_id
@@ -46,9 +46,10 @@ _SESSION_SPANS: Final = """
     order by span_id
 """
 _JUDGED: Final = """
-    select span_id, status, reward from span
+    select span_id, reward from span
     where span_id in (select value from json_each(:span_ids)) order by span_id
 """
+_WHOLE: Final = "select * from span where span_id = :span_id"
 _SET: Final = """
     update span set reward = :reward, reward_source = :reward_source, outcome = :outcome where span_id = :span_id
 """
@@ -94,25 +95,22 @@ def judged_by(connection: sqlite3.Connection, rewards: Iterable[Reward]) -> set[
     return spans
 
 
-def settle(connection: sqlite3.Connection, span_ids: Iterable[str]) -> None:
-    """Make reward, source and outcome of these spans true."""
+def settle(connection: sqlite3.Connection, span_ids: Iterable[str]) -> list[Step]:
+    """Make reward, source and outcome of these spans true; returns what was done to those that were judged anew."""
     wanted = {"span_ids": json.dumps(sorted(span_ids)), "name": OVERALL}
     found = itertools.groupby(connection.execute(_JUDGEMENTS, wanted), key=lambda row: str(row["judged_id"]))
     judgements = {span_id: holding(rows.reward_of(row) for row in judging) for span_id, judging in found}
+    steps: list[Step] = []
     for row in connection.execute(_JUDGED, wanted).fetchall():
         held = judgements.get(row["span_id"])
         if held is None and row["reward"] is None:
             continue
         value, source = (None, None) if held is None else (held.value, held.source)
-        connection.execute(
-            _SET,
-            {
-                "span_id": row["span_id"],
-                "reward": value,
-                "reward_source": source,
-                "outcome": outcome(Status(row["status"]), value, source),
-            },
-        )
+        before = rows.span_of(connection.execute(_WHOLE, {"span_id": row["span_id"]}).fetchone(), texts=False)
+        judged = {"reward": value, "reward_source": source, "outcome": outcome(before.status, value, source)}
+        connection.execute(_SET, {"span_id": before.span_id, **judged})
+        steps.append(Step(before, before.model_copy(update=judged)))
+    return steps
 
 
 def of_target(connection: sqlite3.Connection, target: Target) -> list[Reward]:

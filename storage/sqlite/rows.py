@@ -3,7 +3,8 @@
 import json
 import sqlite3
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
@@ -32,8 +33,24 @@ SPAN_COLUMNS: Final = (*_AS_THEY_ARE, *_WORDS, *_TIMES.values(), "stamps")
 TEXT_COLUMNS: Final = ("task", "output", "error", "tool_sequence", "attributes")
 
 
+_UNREADABLE: Final = (ValueError, TypeError, AttributeError, LookupError, OverflowError, zlib.error)
+
+
 class Damaged(Exception):
     """A row does not hold what was written into it."""
+
+
+@contextmanager
+def reading(what: str) -> Iterator[None]:
+    """Around what turns rows into records and does nothing else.
+
+    Raises:
+        Damaged: these rows cannot be read.
+    """
+    try:
+        yield
+    except _UNREADABLE as error:
+        raise Damaged(f"{what} cannot be read: {error!r}") from error
 
 
 def microseconds(time: datetime) -> int:
@@ -80,24 +97,19 @@ def text_row(span: Span) -> dict[str, Any]:
 
 def span_of(row: sqlite3.Row | Mapping[str, Any], *, texts: bool) -> Span:
     """The span of a row as callers see it; without texts, the fields of `TEXT_COLUMNS` stay empty."""
-    values = _values(row, texts=texts)
-    if values["kind"] not in AGENT_RUNS:
-        values["subtree_cost_usd"] = None  # what it carries for those above is no cost of its own
-    if texts:
-        values["attributes"] = within_limit(values["attributes"])
-    return Span.model_construct(**values)
+    with reading("the row of a span"):
+        values = _read(row, texts=texts)
+        if values["kind"] not in AGENT_RUNS:
+            values["subtree_cost_usd"] = None  # what it carries for those above is no cost of its own
+        if texts:
+            values["attributes"] = within_limit(values["attributes"])
+        return Span.model_construct(**values)
 
 
 def version_of(row: sqlite3.Row) -> Version:
     """The version of a row that was read with its texts: all that is held."""
-    return Version(Span.model_construct(**_values(row, texts=True)), _stamps_of_json(row["stamps"]))
-
-
-def _values(row: sqlite3.Row | Mapping[str, Any], *, texts: bool) -> dict[str, Any]:
-    try:
-        return _read(row, texts=texts)
-    except (ValueError, TypeError, OverflowError, zlib.error) as error:
-        raise Damaged(f"the row of span {row['span_id']!r} is damaged: {error}") from error
+    with reading("the row of a span"):
+        return Version(Span.model_construct(**_read(row, texts=True)), _stamps_of_json(row["stamps"]))
 
 
 def _read(row: sqlite3.Row | Mapping[str, Any], *, texts: bool) -> dict[str, Any]:
@@ -111,7 +123,7 @@ def _read(row: sqlite3.Row | Mapping[str, Any], *, texts: bool) -> dict[str, Any
     if texts:
         values["task"], values["output"], values["error"] = unpack(row["task"]), unpack(row["output"]), row["error"]
         values["tool_sequence"] = tuple(json.loads(row["tool_sequence"])) if row["tool_sequence"] else ()
-        values["attributes"] = json.loads(row["attributes"]) if row["attributes"] else {}
+        values["attributes"] = dict(json.loads(row["attributes"])) if row["attributes"] else {}
     return values
 
 
@@ -122,13 +134,11 @@ def reward_row(reward: Reward) -> dict[str, Any]:
 
 def reward_of(row: sqlite3.Row) -> Reward:
     """The reward of a row."""
-    values = dict(row)
-    try:
+    with reading("the row of a reward"):
+        values = dict(row)
         given_at = time_of(values.pop("given_us"))
         source = RewardSource(values.pop("source"))
-    except (ValueError, OverflowError) as error:
-        raise Damaged(f"the row of reward {row['reward_id']!r} is damaged: {error}") from error
-    return Reward.model_construct(**values, source=source, given_at=given_at)
+        return Reward.model_construct(**values, source=source, given_at=given_at)
 
 
 def _stamps_to_json(stamps: dict[str, Stamp]) -> str | None:

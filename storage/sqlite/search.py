@@ -14,6 +14,8 @@ OUTPUT_HEAD: Final = 8_192
 _REMEMBER: Final = "insert into span_words (rowid, task, output) values (:rowid, :task, :output)"
 # A contentless index forgets only what it is told once more.
 _FORGET: Final = "insert into span_words (span_words, rowid, task, output) values ('delete', :rowid, :task, :output)"
+_MERGE: Final = "insert into span_words (span_words, rank) values ('merge', :pages)"
+_MERGE_PAGES: Final = 500  # some milliseconds
 _SPLITTER: Final = (
     "create virtual table given using fts5 (words)",
     "create virtual table word using fts5vocab (given, 'row')",
@@ -38,6 +40,22 @@ def forget(connection: sqlite3.Connection, number: int, span: Span) -> None:
     """Take the words of a span, exactly as they were indexed, out again."""
     if entry := _entry(number, span):
         connection.execute(_FORGET, entry)
+
+
+def tidy(connection: sqlite3.Connection, *, begin: bool) -> bool:
+    """Merge a part of the index, so that forgotten words take no room any longer.
+
+    Args:
+        connection: inside a transaction.
+        begin: whether this is the first part.
+
+    Returns:
+        Whether there is more to merge.
+    """
+    before = connection.total_changes
+    connection.execute(_MERGE, {"pages": -_MERGE_PAGES if begin else _MERGE_PAGES})
+    # The command itself counts as one; see "The 'merge' command" in the documentation of FTS5.
+    return connection.total_changes - before > 1
 
 
 def expression(words: str) -> str | None:

@@ -142,7 +142,10 @@ def _summed(connection: sqlite3.Connection, found: Sequence[sqlite3.Row]) -> lis
     costs: dict[str, list[float]] = defaultdict(list)
     for row in connection.execute(_COSTS, wanted):
         costs[row["session_id"]].append(row["cost_usd"])
-    return [_session(row, sums[row["session_id"]], faces[row["session_id"]], costs[row["session_id"]]) for row in found]
+    with rows.reading("the row of a session"):
+        return [
+            _session(row, sums[row["session_id"]], faces[row["session_id"]], costs[row["session_id"]]) for row in found
+        ]
 
 
 def _session(times: sqlite3.Row, sums: sqlite3.Row, face: sqlite3.Row, costs_usd: Sequence[float]) -> Session:

@@ -110,7 +110,8 @@ def of_session(connection: sqlite3.Connection, session_id: str, kinds: Iterable[
 def kinds_of_session(connection: sqlite3.Connection, session_id: str) -> dict[SpanKind, int]:
     """How many spans of each kind a session has."""
     found = connection.execute(_KINDS_OF_SESSION, {"session_id": well_formed(session_id)})
-    return {SpanKind(row["kind"]): row["n"] for row in found}
+    with rows.reading("the kind of a span"):
+        return {SpanKind(row["kind"]): row["n"] for row in found}
 
 
 def _held(connection: sqlite3.Connection, span_ids: set[str]) -> dict[str, _Held]:

@@ -1,5 +1,6 @@
 """The store on SQLite: each method is one function sent to the engine."""
 
+import math
 from collections.abc import Sequence
 from contextlib import suppress
 from datetime import datetime
@@ -22,11 +23,13 @@ from storage.queries import (
     Target,
 )
 from storage.records import HookEvent, ReadPosition, Reward, Session, Span
-from storage.sqlite import events, groups, listing, positions, rewards, sessions, spans, upkeep, writing
+from storage.sqlite import events, groups, listing, positions, rewards, search, sessions, spans, upkeep, writing
 from storage.sqlite.engine import Engine
+from storage.sqlite.upkeep import Removed
 from storage.vocabulary import SpanKind
 
-_PRUNE_LIMIT: Final = 100_000  # rounds
+_SHARE_OF_ROWS: Final = 0.7
+"""How much of what is to be freed is asked of the rows at once: their words in the index free more afterwards."""
 
 
 class SqliteStore:
@@ -84,29 +87,48 @@ class SqliteStore:
         return await self._engine.read(partial(events.latest, process_ids=process_ids))
 
     async def prune(self, *, before: datetime | None = None, max_bytes: int | None = None) -> Pruned:
-        size = await self._engine.read(upkeep.used_bytes)
-        done = Pruned(spans=0, sessions=0, rewards=0, size_before_bytes=size, size_after_bytes=size)
-        for _ in range(_PRUNE_LIMIT):
-            if max_bytes is not None and done.size_after_bytes > max_bytes:
-                some = await self._engine.write(partial(upkeep.prune_some, before=None, max_bytes=max_bytes))
-            elif before is not None:
-                some = await self._engine.write(partial(upkeep.prune_some, before=before, max_bytes=None))
-            else:
-                break
+        size = left = await self._engine.read(upkeep.used_bytes)
+        done = Removed()
+        if before is not None:
+            done = await self._remove(before, math.inf)
+            left = await self._tidied(left, done)
+        while max_bytes is not None and left > max_bytes:
+            some = await self._remove(None, (left - max_bytes) * _SHARE_OF_ROWS)
             if not some.sessions:
                 break
-            done = Pruned(
-                spans=done.spans + some.spans,
-                sessions=done.sessions + some.sessions,
-                rewards=done.rewards + some.rewards,
-                size_before_bytes=size,
-                size_after_bytes=some.size_after_bytes,
-            )
+            done, left = done + some, await self._tidied(left, some)
         if done.sessions:
             # Room that cannot be given back to the disk now is filled with new spans.
             with suppress(StoreUnavailable):
                 await self._engine.outside(upkeep.shrink)
+        return Pruned(
+            spans=done.spans,
+            sessions=done.sessions,
+            rewards=done.rewards,
+            size_before_bytes=size,
+            size_after_bytes=left,
+        )
+
+    async def _remove(self, before: datetime | None, enough_bytes: float) -> Removed:
+        """In short transactions, so that no other process waits for long."""
+        done = Removed()
+        while done.freed_bytes < enough_bytes:
+            some = await self._engine.write(
+                partial(upkeep.remove_some, before=before, enough_bytes=enough_bytes - done.freed_bytes)
+            )
+            if not some.sessions:
+                break
+            done += some
         return done
+
+    async def _tidied(self, size_bytes: int, removed: Removed) -> int:
+        """How much is used when the index of words has dropped what was removed."""
+        if not removed.sessions:
+            return size_bytes
+        more = await self._engine.write(partial(search.tidy, begin=True))
+        while more:
+            more = await self._engine.write(partial(search.tidy, begin=False))
+        return await self._engine.read(upkeep.used_bytes)
 
     async def backup(self, target: Path) -> int:
         return await self._engine.apart(partial(upkeep.backup, target=target))

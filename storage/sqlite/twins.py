@@ -42,6 +42,8 @@ class United:
     batch: Batch
     absorbed: Mapping[str, list[Version]] = field(default_factory=dict)
     """By captured id: what was held of the stated twins. Their rows are gone."""
+    holders: frozenset[str] = frozenset()
+    """Captured ids that got a twin now, and with it the spans below it and its rewards."""
 
 
 def unite(connection: sqlite3.Connection, batch: Batch) -> United:
@@ -66,7 +68,7 @@ def unite(connection: sqlite3.Connection, batch: Batch) -> United:
         connection.execute(_REMEMBER, pair)
         connection.execute(_ADOPT_REWARDS, pair)
         connection.execute(_ADOPT_CHILDREN, {**pair, "session_ids": json.dumps(sorted(sessions))})
-    return United(_renamed(batch, found), absorbed)
+    return United(_renamed(batch, found), absorbed, frozenset(found.values()))
 
 
 def held_as(connection: sqlite3.Connection, span_ids: Iterable[str]) -> dict[str, str]:

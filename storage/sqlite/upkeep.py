@@ -1,13 +1,15 @@
 """What keeps a database healthy: pruning, copies, checks."""
 
 import sqlite3
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Final
 
-from storage.queries import Health, Pruned
+from storage.queries import Health
 from storage.sqlite import migrate, rows, search, sessions
 from storage.sqlite.engine import log_of, make_private_file
+from storage.sqlite.rollups import Deltas
 
 _TABLES: Final = ("span", "reward", "session", "read_position", "hook_event")
 _OLDEST: Final = """
@@ -36,37 +38,55 @@ def used_bytes(connection: sqlite3.Connection) -> int:
     return int((pages - free) * size)
 
 
-def prune_some(connection: sqlite3.Connection, before: datetime | None, max_bytes: int | None) -> Pruned:
+@dataclass(frozen=True, slots=True)
+class Removed:
+    """What one transaction removed."""
+
+    spans: int = 0
+    sessions: int = 0
+    rewards: int = 0
+    freed_bytes: int = 0
+    """Pages that the rows took; the index of words gives its own back only when it is tidied."""
+
+    def __add__(self, other: "Removed") -> "Removed":
+        return Removed(
+            self.spans + other.spans,
+            self.sessions + other.sessions,
+            self.rewards + other.rewards,
+            self.freed_bytes + other.freed_bytes,
+        )
+
+
+def remove_some(connection: sqlite3.Connection, before: datetime | None, enough_bytes: float) -> Removed:
     """Remove up to twenty sessions, those with the oldest last activity first.
 
     Args:
         connection: inside a transaction.
         before: only those without activity since this time; None takes the oldest, whatever their age.
-        max_bytes: only until no more than this is used.
+        enough_bytes: only until so much is freed.
     """
-    size = used_bytes(connection)
     limits = {"before_us": _FAR if before is None else rows.microseconds(before), "limit": _SESSIONS_AT_ONCE}
     gone: list[str] = []
-    spans = rewards = 0
+    done = Removed()
+    deltas = Deltas()
     for session in connection.execute(_OLDEST, limits).fetchall():
-        if max_bytes is not None and used_bytes(connection) <= max_bytes:
+        if done.freed_bytes >= enough_bytes:
             break
         wanted = {"session_id": session["session_id"]}
         for row in connection.execute(_DELEGATIONS, wanted):
-            search.forget(connection, row["id"], rows.span_of(row, texts=True))
+            span = rows.span_of(row, texts=True)
+            search.forget(connection, row["id"], span)
+            deltas.change(span, None)
+        size = used_bytes(connection)
         connection.execute(_DELETE_TWINS, wanted)
         connection.execute(_DELETE_EVENTS, wanted)
-        rewards += connection.execute(_DELETE_REWARDS, wanted).rowcount
-        spans += connection.execute(_DELETE_SPANS, wanted).rowcount
+        rewards = connection.execute(_DELETE_REWARDS, wanted).rowcount
+        spans = connection.execute(_DELETE_SPANS, wanted).rowcount
+        done += Removed(spans, 1, rewards, size - used_bytes(connection))
         gone.append(session["session_id"])
+    deltas.write(connection)
     sessions.recount(connection, gone)
-    return Pruned(
-        spans=spans,
-        sessions=len(gone),
-        rewards=rewards,
-        size_before_bytes=size,
-        size_after_bytes=used_bytes(connection),
-    )
+    return done
 
 
 def shrink(connection: sqlite3.Connection) -> None:

@@ -4,20 +4,28 @@ import sqlite3
 
 from storage.queries import Added, Batch, Change
 from storage.sqlite import costs, events, positions, rewards, sessions, spans, twins
+from storage.sqlite.rollups import Deltas
 
 
 def add(connection: sqlite3.Connection, batch: Batch) -> Added:
-    """Keep a batch, and leave outcomes, subtree costs and sessions true."""
+    """Keep a batch, and leave outcomes, subtree costs, roll-ups and sessions true."""
     united = twins.unite(connection, batch)
     batch = united.batch
     gone = [version.span for versions in united.absorbed.values() for version in versions]
     judging = rewards.add(connection, batch.rewards)
     joined = spans.add(connection, batch.spans, united.absorbed)
-    costs.settle(connection, joined.steps, {span.parent_span_id for span in gone if span.parent_span_id is not None})
+    lost_a_child = {span.parent_span_id for span in gone if span.parent_span_id is not None}
+    costs.settle(connection, joined.steps, united.holders | lost_a_child)
     changed = {
         span.span_id for span, change in zip(batch.spans, joined.changes, strict=True) if change is not Change.UNCHANGED
     }
-    rewards.settle(connection, changed | rewards.judged_by(connection, judging.changed))
+    judged = rewards.settle(connection, changed | united.holders | rewards.judged_by(connection, judging.changed))
+    deltas = Deltas()
+    for span in gone:
+        deltas.change(span, None)
+    for step in (*joined.steps, *judged):
+        deltas.change(step.before, step.after)
+    deltas.write(connection)
     sessions.follow(connection, joined.steps, {span.session_id for span in gone})
     positions.put(connection, batch.positions)
     events.add(connection, batch.events)

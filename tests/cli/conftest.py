@@ -6,7 +6,10 @@ from pathlib import Path
 
 import pytest
 
+import mcp_server
 from mcp_server.cli.main import main
+
+SAMPLES = Path(mcp_server.__file__).parent / "samples"
 
 
 @dataclass(frozen=True)
@@ -34,7 +37,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         "CLAUDE_PROJECT_DIR",
     ):
         monkeypatch.delenv(name, raising=False)
-    for name in ("DB", "CONTENT", "SYNCHRONOUS"):
+    for name in ("DB", "CONTENT", "SYNCHRONOUS", "SPOOL"):
         monkeypatch.delenv(f"DELEGATION_TELEMETRY_{name}", raising=False)
     return folder
 
@@ -53,3 +56,10 @@ def command(home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureF
         return Done(int(status or 0), out, err)
 
     return run
+
+
+@pytest.fixture
+def imported(command: Command) -> Command:
+    """After the sample sessions were imported."""
+    assert command("import", SAMPLES).status == 0
+    return command

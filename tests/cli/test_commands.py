@@ -9,18 +9,11 @@ from pathlib import Path
 
 import pytest
 
-import mcp_server
+from mcp_server import __version__
 from mcp_server.cli.main import COMMANDS
-from tests.cli.conftest import Command
+from tests.cli.conftest import SAMPLES, Command
 
-SAMPLES = Path(mcp_server.__file__).parent / "samples"
 NESTED = "58f86e92-a4e4-4f11-b80b-20fb1dba6c52"
-
-
-@pytest.fixture
-def imported(command: Command) -> Command:
-    assert command("import", SAMPLES).status == 0
-    return command
 
 
 @pytest.mark.parametrize("name", COMMANDS)
@@ -31,7 +24,7 @@ def test_every_command_has_help_and_takes_a_database(command: Command, name: str
 
 
 def test_the_version_can_be_asked_for(command: Command) -> None:
-    assert command("--version").out.strip().endswith(mcp_server.__version__)
+    assert command("--version").out.strip().endswith(__version__)
 
 
 @pytest.mark.parametrize(

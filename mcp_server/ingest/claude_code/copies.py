@@ -7,14 +7,19 @@ the client's version and on the way it was forked:
 - `requestSessionId` of another session, on answers of the newest clients;
 - a time before the first that the client wrote of its own accord, on all others.
 
-A forked agent begins with its parent's call.
+A forked agent begins with its parent's call, or with all of its parent's lines where that is an agent; then it is told
+that it is a fork.
 """
 
-from typing import Any
+from typing import Any, Final
 
-from mcp_server.ingest.claude_code.content import mapping, string
+from mcp_server.ingest.claude_code import versions
+from mcp_server.ingest.claude_code.content import mapping, string, text_of
 from mcp_server.ingest.claude_code.memory import Memory
 from mcp_server.ingest.times import microseconds
+
+FORK_FRAME: Final = "</fork-boilerplate>\n\nYour directive: "
+"""What stands before a forked agent's task."""
 
 
 def in_main(memory: Memory, session_id: str, line: dict[str, Any], at_us: int | None) -> bool:
@@ -29,9 +34,17 @@ def in_main(memory: Memory, session_id: str, line: dict[str, Any], at_us: int | 
     )
 
 
-def in_agent(memory: Memory, line: dict[str, Any]) -> bool:
-    """Whether a line of an agent's transcript is a copy: an answer before anybody has asked."""
-    return line.get("type") == "assistant" and not memory.has_user_line
+def in_agent(memory: Memory, line: dict[str, Any], *, is_fork: bool | None) -> bool:
+    """Whether a line of an agent's transcript is a copy: what a fork holds before its task.
+
+    Of others an answer may stand before its question as well: the client writes lines when it comes to it. As long as
+    nobody knows whether it is a fork, such an answer waits: with the description everything is read again.
+    """
+    if memory.has_user_line or is_fork is False:
+        return False
+    if is_fork:
+        return FORK_FRAME not in text_of(mapping(line.get("message")).get("content"))
+    return line.get("type") == "assistant" and versions.describes_agents(string(line.get("version")))
 
 
 def _fresh(line: dict[str, Any], at_us: int | None) -> int | None:

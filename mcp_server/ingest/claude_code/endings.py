@@ -17,7 +17,7 @@ SESSION_ENDED: Final = "session_ended"
 KILLED: Final = "client_killed"
 FAILED: Final = "failed"
 STOP_NOTICE: Final = "killed"
-_KILL_NOTICE: Final = "stopped"  # at a resume: the process that ran it was killed
+KILL_NOTICE: Final = "stopped"  # at a resume: the process that ran it was killed
 _FAILURE_NOTICE: Final = "failed"
 
 
@@ -47,8 +47,10 @@ class Surroundings:
     """The call that launched it."""
     notice: Notification | None
     """The latest one about it."""
-    parent_was_stopped: bool
+    stopped_above: bool
     """A foreground agent dies with its parent, and its own transcript then reads as if a person had interrupted it."""
+    killed_above: bool
+    """Whether one above it was killed with its client after this run had said its last."""
     session: Life
 
 
@@ -60,7 +62,7 @@ def ending(run: Memory, around: Surroundings) -> Ending:
         case Last.API_ERROR:
             return api_error(run)
         case Last.INTERRUPTED:
-            stopped = _says(around.notice, STOP_NOTICE) or around.parent_was_stopped
+            stopped = _says(around.notice, STOP_NOTICE) or around.stopped_above
             return Ending(Status.CANCELLED, STOPPED if stopped else INTERRUPTED)
     return _of_notice(run, around) or _of_answer(run, around) or _unfinished(around)
 
@@ -81,7 +83,7 @@ def _of_notice(run: Memory | None, around: Surroundings) -> Ending | None:
         return None  # it is about an earlier run of the agent
     if notice.status == STOP_NOTICE:
         return Ending(Status.CANCELLED, STOPPED)
-    if notice.status == _KILL_NOTICE:
+    if notice.status == KILL_NOTICE:
         return Ending(Status.LOST, KILLED)
     if notice.status == agent_calls.COMPLETED:
         return _completed(run, notice.brought)
@@ -116,6 +118,8 @@ def _interrupted() -> Ending:
 def _unfinished(around: Surroundings) -> Ending:
     if around.session is Life.GOES_ON:
         return Ending(Status.RUNNING)
+    if around.killed_above:
+        return Ending(Status.LOST, KILLED)
     if around.session is Life.CLOSED:
         return Ending(Status.LOST, SESSION_ENDED)
     unanswered = around.call is not None and around.call.answered_us is None

@@ -2,12 +2,12 @@
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from mcp_server.ingest.claude_code import agent_calls, versions
 from mcp_server.ingest.claude_code.descriptions import Description
-from mcp_server.ingest.claude_code.endings import STOP_NOTICE, Life, Surroundings
+from mcp_server.ingest.claude_code.endings import KILL_NOTICE, STOP_NOTICE, Life, Surroundings
 from mcp_server.ingest.claude_code.identity import hashed
 from mcp_server.ingest.claude_code.memory import Call, Memory
 from mcp_server.ingest.claude_code.notifications import Notification
@@ -53,6 +53,14 @@ class Project:
     name: str | None
     certain: bool
     """Whether the main thread tells: agents may work elsewhere."""
+
+
+@dataclass(slots=True)
+class _Above:
+    """What tells how the agents above an agent ended."""
+
+    calls: list[Call] = field(default_factory=list)
+    notices: list[Notification] = field(default_factory=list)
 
 
 class SessionView:
@@ -114,8 +122,8 @@ class SessionView:
             if agent.description is not None and agent.description.parent_agent_id is not None:
                 return agent.description.parent_agent_id
             if agent.run_id is not None:
-                runs = (launch.parent for launch in self._calls.values() if launch.call.run_id == agent.run_id)
-                return next(runs, None)
+                workflow = self._workflow(agent_id)
+                return workflow.parent if workflow is not None else None
         launch = self.launch(agent_id)
         return launch.parent if launch is not None else None
 
@@ -135,16 +143,52 @@ class SessionView:
         certain = agent is not None and not versions.describes_agents(agent.memory.client_version)
         return AgentType(asked_for or agent_calls.DEFAULT_TYPE, certain=asked_for is not None and certain)
 
+    def is_described(self, agent_id: str) -> bool:
+        """Whether all is known that the client tells of an agent beside its transcript; old ones tell nothing."""
+        agent = self.agents.get(agent_id)
+        return agent is not None and (
+            agent.description is not None or not versions.describes_agents(agent.memory.client_version)
+        )
+
     def around(self, agent_id: str, session: Life) -> Surroundings:
         """What others tell about an agent's run."""
-        launch, parent = self.launch(agent_id), self.parent(agent_id)
-        above = self.notice(parent) if parent is not None else None
+        agent, launch, above = self.agents.get(agent_id), self.launch(agent_id), self._above(agent_id)
+        last_us = (agent.memory.last_us if agent else None) or 0
+        cut_off = [call for call in above.calls if call.denial == agent_calls.INTERRUPTED]
+        killed = [notice for notice in above.notices if notice.status == KILL_NOTICE]
+        times = [*(call.answered_us or 0 for call in cut_off), *(notice.at_us for notice in killed)]
         return Surroundings(
             call=launch.call if launch else None,
             notice=self.notice(agent_id),
-            parent_was_stopped=above is not None and above.status == STOP_NOTICE,
+            stopped_above=any(notice.status == STOP_NOTICE for notice in above.notices),
+            killed_above=any(us >= last_us for us in times),
             session=session,
         )
+
+    def _above(self, agent_id: str) -> _Above:
+        """What is known of the agents above an agent, and of the workflow it ran in."""
+        above = _Above()
+        seen: set[str] = set()  # descriptions may name each other as parents
+        below: str | None = agent_id
+        while below is not None and below not in seen:
+            seen.add(below)
+            workflow = self._workflow(below)
+            if workflow is not None:
+                told = (notice for notice in self._notices.values() if notice.tool_use_id == workflow.tool_use_id)
+                above.notices += told
+            below = self.parent(below)
+            if below is not None:
+                launch, notice = self.launch(below), self.notice(below)
+                above.calls += [launch.call] if launch is not None else []
+                above.notices += [notice] if notice is not None else []
+        return above
+
+    def _workflow(self, agent_id: str) -> Launch | None:
+        """The call that started the workflow an agent ran in."""
+        agent = self.agents.get(agent_id)
+        if agent is None or agent.run_id is None:
+            return None
+        return next((launch for launch in self._calls.values() if launch.call.run_id == agent.run_id), None)
 
     def is_warm_up(self, agent_id: str) -> bool:
         """Whether an old client started this agent by itself, to warm its cache."""
@@ -170,7 +214,7 @@ class SessionView:
         Whatever is learnt later raises one of the two, so that what was said with less never holds against it.
         """
         agent, launch, notice = self.agents.get(agent_id), self.launch(agent_id), self.notice(agent_id)
-        above = self.notice(self.parent(agent_id) or "")
+        above = self._above(agent_id)
         times = [
             agent.memory.last_us if agent else None,
             launch.call.at_us if launch else None,
@@ -180,7 +224,8 @@ class SessionView:
         count = self.resumptions(agent_id) + self.project.certain
         count += (agent.memory.lines + (agent.description is not None) + bool(agent.run_duration_ms)) if agent else 0
         count += (1 + (launch.call.answered_us is not None)) if launch else 0
-        count += (notice.sightings if notice else 0) + (above.sightings if above else 0)
+        count += (notice.sightings if notice else 0) + sum(notice.sightings for notice in above.notices)
+        count += sum(call.answered_us is not None for call in above.calls)
         return max(us or 0 for us in times), count
 
     def _joined(self) -> dict[str, Launch]:

@@ -83,7 +83,7 @@ def config_folder(environment: Mapping[str, str]) -> Path:
 
 
 def jsonl_files(path: Path, complain: Complain) -> Iterator[Path]:
-    """Every `.jsonl` file at or below a path, under its real name; loops of links end."""
+    """Every `.jsonl` file at or below a path that is no link, under its real name; loops of links end."""
     seen: set[tuple[int, int]] = set()
     waiting = [(path, 0)]
     while waiting:
@@ -103,10 +103,11 @@ def jsonl_files(path: Path, complain: Complain) -> Iterator[Path]:
             continue
         for entry in entries:
             try:
+                real = Path(os.path.realpath(entry.path) if entry.is_symlink() else entry.path)
                 if entry.is_dir():
-                    waiting.append((Path(entry.path), depth + 1))
+                    waiting.append((real, depth + 1))
                 elif entry.name.endswith(".jsonl") and entry.is_file():
-                    yield Path(os.path.realpath(entry.path)) if entry.is_symlink() else Path(entry.path)
+                    yield real
             except OSError as error:
                 if error.errno != errno.ELOOP:  # a link to itself leads nowhere, as a dangling one does
                     complain.append((Path(entry.path), error.strerror or str(error)))

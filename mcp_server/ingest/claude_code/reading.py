@@ -11,9 +11,10 @@ from typing import Final, NamedTuple
 from pydantic import BaseModel, ValidationError
 
 from mcp_server.ingest.claude_code import layout
+from mcp_server.ingest.claude_code.agent_calls import FORK
 from mcp_server.ingest.claude_code.assembly import MAIN, LifeAt, VersionOf, assemble
 from mcp_server.ingest.claude_code.call_spans import Owner
-from mcp_server.ingest.claude_code.descriptions import described
+from mcp_server.ingest.claude_code.descriptions import Description, described
 from mcp_server.ingest.claude_code.endings import Life
 from mcp_server.ingest.claude_code.identity import delegation_span_id, session_span_id
 from mcp_server.ingest.claude_code.joining import Agent, SessionView
@@ -160,7 +161,8 @@ class SessionReader:
         return self.progress
 
     def _read_main(self) -> None:
-        main = self._transcript([self._files.anchor], is_agent=False)
+        tools = self._tools
+        main = TranscriptFile([self._files.anchor], self._files.session_id, tools.keep, tools.price, is_agent=False)
         if self._files.main is None:
             self._main = main if main.recall(self._positions.get(main.source)) else None
             return
@@ -169,8 +171,8 @@ class SessionReader:
             self._hold(size)
 
     def _read_agent(self, file: AgentFile, run_duration_ms: int | None) -> None:
-        transcript = self._transcript(file.parts, is_agent=True)
         description = described(layout.load_json(file.meta), self._tools.keep)
+        transcript = self._transcript(file, description)
         agent = Agent(transcript.memory, description, file.run_id, run_duration_ms)
         told = self._state.told.get(file.agent_id)
         self._agents[file.agent_id] = _Reading(file, transcript, agent, told)
@@ -182,14 +184,16 @@ class SessionReader:
 
     def _recall_agent(self, file: AgentFile) -> None:
         """What is remembered of a transcript that is gone by now."""
-        transcript = self._transcript(file.parts, is_agent=True)
+        description = described(layout.load_json(file.meta), self._tools.keep)
+        transcript = self._transcript(file, description)
         if transcript.recall(self._positions.get(transcript.source)):
-            agent = Agent(transcript.memory, described(layout.load_json(file.meta), self._tools.keep), file.run_id)
+            agent = Agent(transcript.memory, description, file.run_id)
             self._agents[file.agent_id] = _Reading(file, transcript, agent, self._state.told.get(file.agent_id))
 
-    def _transcript(self, parts: list[Path], *, is_agent: bool) -> TranscriptFile:
-        tools = self._tools
-        return TranscriptFile(parts, self._files.session_id, tools.keep, tools.price, is_agent=is_agent)
+    def _transcript(self, file: AgentFile, description: Description | None) -> TranscriptFile:
+        tools, is_fork = self._tools, None if description is None else description.agent_type == FORK
+        session_id = self._files.session_id
+        return TranscriptFile(file.parts, session_id, tools.keep, tools.price, is_agent=True, is_fork=is_fork)
 
     def _view(self) -> SessionView:
         main = self._main.memory if self._main is not None else None
@@ -229,7 +233,7 @@ class SessionReader:
     def _read_again(self, reading: _Reading) -> bool:
         """Read a transcript from its start. Whether that was possible."""
         before = reading.transcript
-        reading.transcript, again = self._transcript(reading.file.parts, is_agent=True), Progress()
+        reading.transcript, again = self._transcript(reading.file, reading.agent.description), Progress()
         for size in reading.transcript.read({}, again):
             self._hold(size)
         if again.problems:
@@ -298,7 +302,8 @@ class SessionReader:
 
 def _told(view: SessionView, agent_id: str) -> _Told:
     agent_type, project = view.agent_type(agent_id), view.project
-    certain = agent_type.certain and project.certain
+    # What it took over from another agent is known only from its description.
+    certain = agent_type.certain and project.certain and view.is_described(agent_id)
     return _Told(agent_type.name, certain, project.name, not view.is_warm_up(agent_id))
 
 

@@ -22,7 +22,6 @@ HEAVY: Final = re.compile(rb'\s*\{\s*"type"\s*:\s*"api-request')
 _SYNTHETIC: Final = "<synthetic>"
 _INTERRUPTED: Final = frozenset({"[Request interrupted by user]", "[Request interrupted by user for tool use]"})
 _NOTIFICATION: Final = "task-notification"
-_FORK_FRAME: Final = "</fork-boilerplate>\n\nYour directive: "
 _MORE_TO_COME: Final = "tool_use"  # stop_reason of a message whose text is not its last word
 _TEXTS_REMEMBERED: Final = 3
 _EARLY_REMEMBERED: Final = 8
@@ -33,13 +32,16 @@ _VERSION_LIMIT: Final = 64
 class Fold:
     """Folds lines into a memory. `calls` drafts the spans of what changed."""
 
-    def __init__(self, memory: Memory, session_id: str, keep: TextKeeper, price: Price, *, is_agent: bool) -> None:
+    def __init__(
+        self, memory: Memory, session_id: str, keep: TextKeeper, price: Price, *, is_agent: bool, is_fork: bool | None
+    ) -> None:
         self.memory = memory
         self.calls = CallSpans(keep)
         self._session_id = session_id
         self._keep = keep
         self._price = price
         self._is_agent = is_agent
+        self._is_fork = is_fork
 
     def lines(self, lines: Iterable[dict[str, Any]]) -> None:
         """Take in some lines, in the file's order."""
@@ -82,7 +84,7 @@ class Fold:
 
     def _is_copy(self, line: dict[str, Any], told_us: int | None) -> bool:
         if self._is_agent:
-            return copies.in_agent(self.memory, line)
+            return copies.in_agent(self.memory, line, is_fork=self._is_fork)
         return copies.in_main(self.memory, self._session_id, line, told_us)
 
     def _conversation(self, line: dict[str, Any], told_us: int | None) -> None:
@@ -222,7 +224,7 @@ class Fold:
         memory = self.memory
         memory.last = Last.PROMPT
         if memory.prompt_hash is None:
-            task = text.partition(_FORK_FRAME)[2] or text
+            task = text.partition(copies.FORK_FRAME)[2] or text
             memory.prompt, memory.prompt_hash = self._keep.text(task), hashed(task)
 
     def _is_the_clients(self, line: dict[str, Any]) -> bool:

@@ -47,7 +47,16 @@ class _Reached(NamedTuple):
 class TranscriptFile:
     """Folds a transcript into its memory. It may lie in several files, each going on where the one before ends."""
 
-    def __init__(self, parts: list[Path], session_id: str, keep: TextKeeper, price: Price, *, is_agent: bool) -> None:
+    def __init__(
+        self,
+        parts: list[Path],
+        session_id: str,
+        keep: TextKeeper,
+        price: Price,
+        *,
+        is_agent: bool,
+        is_fork: bool | None = False,
+    ) -> None:
         """Begin with an empty memory.
 
         Args:
@@ -56,12 +65,14 @@ class TranscriptFile:
             keep: what becomes of texts.
             price: of one request to a model.
             is_agent: whether it is an agent's, and not that of the main thread.
+            is_fork: whether that agent is a fork of the one that launched it; None where nobody knows.
         """
         self._parts = parts
         self._session_id = session_id
         self._keep = keep
         self._price = price
         self._is_agent = is_agent
+        self._is_fork = is_fork
         self._reached: _Reached | None = None
         self._marks: dict[str, ReadPosition] = {}
         self._begin(Memory())
@@ -137,7 +148,9 @@ class TranscriptFile:
             self._reached = None
 
     def _begin(self, memory: Memory) -> None:
-        self._fold = Fold(memory, self._session_id, self._keep, self._price, is_agent=self._is_agent)
+        self._fold = Fold(
+            memory, self._session_id, self._keep, self._price, is_agent=self._is_agent, is_fork=self._is_fork
+        )
 
 
 def fingerprint(path: Path) -> str:

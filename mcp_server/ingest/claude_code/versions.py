@@ -9,6 +9,9 @@ _FIRST_WITH_META: Final = (2, 1, 100)
 _FIRST_WITH_ORIGINS: Final = (2, 1, 183)
 _FIRST_WITH_DENIALS: Final = (2, 1, 240)
 _FIRST_WITH_END_MARK: Final = (2, 1, 329)
+_OLDEST_TRIED: Final = (2, 0, 77)
+_NEWEST_TRIED: Final = (2, 1, 329)
+TRIED: Final = "2.0.77 to 2.1.329"
 _VERSION: Final = re.compile(r"(\d{1,9})\.(\d{1,9})\.(\d{1,9})")
 
 
@@ -16,6 +19,11 @@ def parsed(version: str | None) -> tuple[int, ...]:
     """A version as numbers that can be compared; empty, and so older than any, where there is none."""
     found = _VERSION.match(version or "")
     return tuple(int(part) for part in found.groups()) if found else ()
+
+
+def is_tried(version: str | None) -> bool:
+    """Whether a version lies between those with which all this was tried."""
+    return _OLDEST_TRIED <= parsed(version) <= _NEWEST_TRIED
 
 
 def limits_turns(version: str | None) -> bool:

@@ -1,27 +1,19 @@
 """Playing a scenario with the real client, and what it leaves behind."""
 
 import json
-import os
 import pickle
-import shutil
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
-from typing import Any, Final
-
-import pytest
+from typing import Any
 
 from tests.claude_code.live import clients
 from tests.claude_code.live.endpoint import Request, read_log
 from tests.claude_code.live.script import Scenario
 from tests.claude_code.live.stage import Exit, Play
-
-_ROOT: Final = Path(__file__).parents[3]
-SYSTEM_PATH: Final = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-"""Where the client and its tools look for programs, unless `environment` has another `PATH`."""
+from tests.isolation import ROOT, SYSTEM_PATH, isolated
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,11 +71,10 @@ def play(
         folder: where all files of the play go; a play in the same folder goes on with the same home and project.
         plugin: a plugin to load from its folder.
         arguments: further arguments of the client.
-        environment: further variables of its environment, which is otherwise empty.
+        environment: further variables of its environment, which is otherwise empty; `PATH` is `SYSTEM_PATH`.
         settings: the project's settings.
     """
     command = clients.command(version)
-    isolation = _isolation()
     folder.mkdir(parents=True, exist_ok=True)
     plugged = () if plugin is None else ("--plugin-dir", str(plugin))
     planned = Play(
@@ -95,11 +86,11 @@ def play(
         settings=settings,
     )
     (folder / "play.pickle").write_bytes(pickle.dumps(planned))
-    staging = [*isolation, sys.executable, "-m", "tests.claude_code.live.stage", str(folder.resolve())]
+    staging = isolated(sys.executable, "-m", "tests.claude_code.live.stage", str(folder.resolve()))
     done = subprocess.run(
         staging,
-        cwd=_ROOT,
-        env={"PATH": SYSTEM_PATH, "PYTHONPATH": str(_ROOT)},
+        cwd=ROOT,
+        env={"PATH": SYSTEM_PATH, "PYTHONPATH": str(ROOT)},
         capture_output=True,
         text=True,
         check=False,
@@ -108,21 +99,3 @@ def play(
     exits = [Exit(**one) for one in json.loads((folder / "exits.json").read_text(encoding="utf-8"))]
     requests = read_log(folder / "requests.jsonl")
     return Run(scenario=scenario, version=version, folder=folder, exits=exits, requests=requests)
-
-
-@cache
-def _isolated_by() -> tuple[str, ...] | None:
-    """The command that runs another one without any network; None where there is none."""
-    unshare = shutil.which("unshare")
-    if unshare is None:
-        return None
-    command = (unshare, "--net") if os.getuid() == 0 else (unshare, "--net", "--map-root-user")
-    works = subprocess.run([*command, "true"], capture_output=True, check=False).returncode == 0
-    return command if works else None
-
-
-def _isolation() -> tuple[str, ...]:
-    command = _isolated_by()
-    if command is None:
-        pytest.skip("the client is only run where `unshare` can cut it off from the network")
-    return command

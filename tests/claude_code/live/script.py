@@ -91,6 +91,8 @@ class Expected:
     status: Status = Status.OK
     error: str | None = None
     """The kind of error."""
+    or_else: tuple[Status, str] | None = None
+    """Another status and kind of error, where it is a matter of luck what the client still writes down."""
     report: str | None = None
     tools: tuple[str, ...] = ("Bash",)
     tool_errors: int | None = 0
@@ -137,3 +139,14 @@ def delegating(*uses: Use) -> tuple[Step, ...]:
 def working(report: str, *uses: Use, after: str | None = None) -> tuple[Step, ...]:
     """An agent that uses tools, all at once, and reports."""
     return Step(uses=uses or (bash(),)), Step(report, after=after)
+
+
+def loading(tool: str) -> Use:
+    """Newer clients offer some tools only after they have been looked up."""
+    return Use("ToolSearch", {"query": f"select:{tool}", "max_results": 5})
+
+
+def an_agent(name: str, *, limit: str) -> dict[str, str]:
+    """The file of an agent of the project's own, that runs on the cheapest model."""
+    told = f"name: {name}\ndescription: Checks things.\ntools: Bash, Read\nmodel: haiku\n{limit}"
+    return {f".claude/agents/{name}.md": f"---\n{told}---\nCheck, and report.\n"}

@@ -3,13 +3,10 @@
 It is started by `playing.play`, as `python -m tests.claude_code.live.stage FOLDER`; FOLDER/play.pickle says what to do.
 """
 
-import fcntl
 import json
 import os
 import pickle
 import signal
-import socket
-import struct
 import subprocess
 import sys
 import threading
@@ -24,10 +21,9 @@ from tests.claude_code.live import terminal
 from tests.claude_code.live.endpoint import Endpoint
 from tests.claude_code.live.happenings import Happenings
 from tests.claude_code.live.script import TOOL_RUNS, Launch, Scenario
+from tests.isolation import close_off
 
 LIMIT_S: Final = 90.0
-_SET_FLAGS: Final = 0x8914  # SIOCSIFFLAGS
-_UP: Final = 0x1
 _HEADLESS: Final = ("-p", "--output-format", "stream-json", "--verbose")
 _ALWAYS: Final = ("--dangerously-skip-permissions",)
 _GIT: Final = ("git", "-c", "user.name=t", "-c", "user.email=t@example.com", "-c", "init.defaultBranch=main")
@@ -168,19 +164,6 @@ class Stage:
             **self.play.scenario.environment,
             **self.play.environment,
         }
-
-
-def close_off() -> None:
-    """Make sure that nothing but loopback can be reached, and that loopback can.
-
-    Raises:
-        SystemExit: there is another network interface.
-    """
-    interfaces = [name for _, name in socket.if_nameindex()]
-    if interfaces != ["lo"]:
-        sys.exit(f"not in a network namespace of its own: {interfaces}")
-    with socket.socket() as any_socket:
-        fcntl.ioctl(any_socket, _SET_FLAGS, struct.pack("16sH14x", b"lo", _UP))
 
 
 def main() -> None:

@@ -6,19 +6,12 @@ import pytest
 
 from storage.store import Store
 from tests.claude_code import captured
-from tests.claude_code.live import clients, truth
+from tests.claude_code.live import truth
 from tests.claude_code.live.playing import play
-from tests.claude_code.live.scenarios import SCENARIOS
+from tests.claude_code.live.scenarios import PLAYS
 from tests.claude_code.live.script import Scenario
 
 pytestmark = [pytest.mark.claude_code, pytest.mark.anyio]
-
-PLAYS = [
-    pytest.param(scenario, version, id=f"{scenario.name}-{version}")
-    for version in clients.VERSIONS
-    for scenario in SCENARIOS
-    if scenario.expected(version) is not None
-]
 
 
 @pytest.mark.parametrize(("scenario", "version"), PLAYS)

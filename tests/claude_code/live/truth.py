@@ -56,8 +56,7 @@ def _said(span: Span) -> dict[str, object]:
         "session": span.session_id,
         "parent": span.parent_span_id,
         "model": span.model,
-        "status": span.status,
-        "error": (span.error or "").partition(":")[0] or None,
+        "end": (span.status, (span.error or "").partition(":")[0] or None),
         "report": span.output,
         "tools": span.tool_sequence,
         "tool_errors": span.tool_error_count,
@@ -73,14 +72,14 @@ def _to_be_said(run: Run, one: Expected, recorded: Mapping[str, Span]) -> dict[s
     parent = None if one.parent is None else recorded[one.parent].agent_id
     # Clients before 2.1.139 do not tell their endpoint which agent asks.
     told = {request.agent_id for request in requests} - {None}
+    end = _said(span)["end"]
     assert one.model in requests[-1].model
     return {
         "agent_type": one.agent_type,
         "session": session_id,
         "parent": session_span_id(session_id) if parent is None else delegation_span_id(session_id, parent),
         "model": _last_that_answered(requests),
-        "status": one.status,
-        "error": one.error,
+        "end": end if end == one.or_else else (one.status, one.error),
         "report": one.report,
         "tools": one.tools,
         "tool_errors": span.tool_error_count if one.tool_errors is None else one.tool_errors,

@@ -1,0 +1,146 @@
+"""What to change, in words: savings, what they really brought, waste, bottlenecks, budgets, missing verdicts."""
+
+from typing import Final
+
+from mcp_server.analysis.bottlenecks import Bottleneck
+from mcp_server.analysis.insights import Insight, Kind, Size, ids, points, time_text
+from mcp_server.analysis.savings import MARGIN, Realised, Saving
+from mcp_server.analysis.spending import Excess, InlineCandidate, Per, Reason, Waste, sum_usd
+from mcp_server.analysis.verdicts import VerdictsWanted
+
+
+def of_saving(saving: Saving, margin: float = MARGIN) -> Insight:
+    """A cheaper arm that is no worse."""
+    dear_usd, cheap_usd = saving.cost_usd
+    dear_n, cheap_n = saving.verified
+    text = (
+        f"{saving.cheap} does {saving.task_type} no worse than {saving.dear}: success {points(saving.success.value)} "
+        f"[{points(saving.success.low)}, {points(saving.success.high)}] on tasks of the same complexity "
+        f"({cheap_n} and {dear_n} verified), ${cheap_usd:.4f} instead of ${dear_usd:.4f} each; "
+        f"observational, margin {margin * 100:.0f} points"
+    )
+    return Insight(
+        kind=Kind.SAVING,
+        text=text,
+        n=dear_n + cheap_n,
+        low=saving.success.low,
+        high=saving.success.high,
+        size=Size(usd=saving.usd.value),
+        span_ids=ids(saving.spans),
+        change=f"send {saving.task_type} tasks to {saving.cheap}; {saving.delegations} went to {saving.dear}",
+    )
+
+
+def of_realised(realised: Realised) -> Insight:
+    """What a saving that was followed really brought."""
+    saving, success = realised.saving, realised.success
+    worse = success is not None and success.high < 0
+    verdict = "too few verdicts since to compare success" if success is None else f"success {points(success.value)}"
+    return Insight(
+        kind=Kind.REALISED,
+        text=(
+            f"moving {saving.task_type} from {saving.dear} to {saving.cheap}: about {realised.moved:.0f} delegations, "
+            f"${realised.estimated_usd:.2f} expected, ${realised.realised_usd:.2f} saved; {verdict}"
+        ),
+        n=round(realised.moved),
+        low=None if success is None else success.low,
+        high=None if success is None else success.high,
+        size=Size(usd=abs(realised.realised_usd)),
+        span_ids=ids(realised.spans),
+        change=f"send {saving.task_type} back to {saving.dear}: it succeeds more often there"
+        if worse
+        else "keep it so",
+    )
+
+
+def of_bottleneck(found: Bottleneck) -> Insight:
+    """An arm that holds sessions up."""
+    return Insight(
+        kind=Kind.BOTTLENECK,
+        text=(
+            f"{found.arm} on critical paths succeeds {points(found.success.value)} "
+            f"[{points(found.success.low)}, {points(found.success.high)}] against all others ({found.verified_n} "
+            f"verified); sessions waited {time_text(found.ms)} for what did not succeed"
+        ),
+        n=found.verified_n,
+        low=found.success.low,
+        high=found.success.high,
+        size=Size(usd=sum_usd(found.spans), ms=found.ms, failures=len(found.spans)),
+        span_ids=ids(found.spans),
+        change="give these tasks to another arm, or split them so that nothing waits for them",
+    )
+
+
+_WASTED: Final = {
+    Reason.FAILED: ("failed", "look at the three dearest: was it the task, the arm or the environment?"),
+    Reason.ABANDONED: ("were cancelled or lost", "delegate smaller tasks, or set a turn limit"),
+    Reason.REPEATED: ("were delegated again with the same task", "say in the task what the first answer lacked"),
+}
+
+
+def of_waste(waste: Waste) -> Insight:
+    """Work that brought nothing."""
+    what, change = _WASTED[waste.reason]
+    dearest = sorted(waste.spans, key=lambda span: -(span.cost_usd or 0))
+    cost = "cost unknown" if waste.usd is None else f"${waste.usd:.2f}"
+    failures = len(waste.spans) if waste.reason is Reason.FAILED else None
+    return Insight(
+        kind=Kind.WASTE,
+        text=f"{len(waste.spans)} delegations to {waste.arm} {what}: {cost}, {time_text(waste.ms)}",
+        n=len(waste.spans),
+        low=None,
+        high=None,
+        size=Size(usd=waste.usd, ms=waste.ms, failures=failures),
+        span_ids=ids(dearest),
+        change=change,
+    )
+
+
+def of_inline(candidate: InlineCandidate) -> Insight:
+    """Small work that needs no delegation."""
+    cost = "cost unknown" if candidate.usd is None else f"${candidate.usd:.2f}"
+    return Insight(
+        kind=Kind.INLINE,
+        text=(
+            f"{len(candidate.spans)} {candidate.task_type} tasks of low complexity took {candidate.agent_type} "
+            f"{candidate.median_calls:.0f} tool calls in the median: {cost}, {time_text(candidate.ms)}"
+        ),
+        n=len(candidate.spans),
+        low=None,
+        high=None,
+        size=Size(usd=candidate.usd, ms=candidate.ms),
+        span_ids=ids(candidate.spans[::-1]),
+        change=f"do {candidate.task_type} tasks of low complexity without delegating",
+    )
+
+
+def of_verdicts(wanted: VerdictsWanted) -> Insight:
+    """Where a verdict would tell most."""
+    return Insight(
+        kind=Kind.VERDICTS,
+        text=f"{wanted.verified_n} of {wanted.n} delegations have a verdict; whether the others succeeded nobody knows",
+        n=wanted.n,
+        low=None,
+        high=None,
+        size=Size(),
+        span_ids=ids(wanted.spans),
+        change="judge these few with record_reward: their arms are known least",
+    )
+
+
+def of_excess(excess: Excess) -> Insight:
+    """A budget that was exceeded."""
+    budget = excess.budget
+    whose = budget.agent_type or "all agents together"
+    which = f"on {excess.day}" if budget.per is Per.DAY else f"in one delegation on {excess.day}"
+    more = f", {excess.unpriced} more without a known price" if excess.unpriced else ""
+    return Insight(
+        kind=Kind.BUDGET,
+        text=f"{whose} spent ${excess.usd:.2f} {which}, ${budget.usd:.2f} were planned{more}",
+        n=len(excess.spans),
+        low=None,
+        high=None,
+        size=Size(usd=excess.usd - budget.usd),
+        span_ids=ids(excess.spans),
+        change="look at the dearest of them, or raise the budget",
+    )

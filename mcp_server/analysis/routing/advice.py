@@ -1,0 +1,220 @@
+"""A decision in words, built from its parts: no text of a task ever gets into it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+from mcp_server.analysis.routing.arms import Arm
+from mcp_server.analysis.routing.decisions import LEAST_VERIFIED, Decision, Ground, Kind, Known, Question
+from mcp_server.analysis.routing.forecasts import Neighbour
+from mcp_server.analysis.routing.hierarchy import GATE
+from mcp_server.analysis.routing.ranking import Ranked
+from mcp_server.analysis.routing.rollups import Count
+from storage.outcomes import SUCCESS_FROM
+from storage.vocabulary import Level
+
+ALTERNATIVES: Final = 3
+ATTEMPTS: Final = 3
+_NAME_CHARS: Final = 60
+_TYPE_CHARS: Final = 40
+_SIMILAR_SHOWN: Final = 5
+_LONG_S: Final = 120.0
+_CENTS_FROM: Final = 10.0
+
+VERIFY: Final[Mapping[str, str]] = {
+    "search": "open two or three of the places it names and see that they say what it claims",
+    "research": "check that the sources exist and say what it claims",
+    "docs": "check each statement against the code or its source",
+    "implement": "read the diff, then run tests and build and look at their exit status",
+    "refactor": "read the diff for changed behaviour, then run the tests and look at their exit status",
+    "debug": "reproduce the fault before and after, then run the tests",
+    "test": "run the new tests, see their exit status, and see one fail when the code is broken",
+    "review": "confirm each finding in the code before acting on it",
+    "plan": "check its assumptions against the code",
+    "ops": "look at the exit status and at the state of the system itself",
+}
+"""How to see whether a result is right, by type of task."""
+VERIFY_OTHERWISE: Final = "check one claim or result yourself before you rely on it"
+
+
+class Step(StrEnum):
+    """What to try when an attempt failed."""
+
+    CHANGE_STRATEGY = "change_strategy"
+    INLINE = "inline"
+    ASK_USER = "ask_user"
+
+
+@dataclass(frozen=True, slots=True)
+class Fallback:
+    """One link of the chain."""
+
+    step: Step
+    arm: Arm | None
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Advice:
+    """A decision as it is told."""
+
+    decision: Decision
+    expected: Ranked | None
+    """Of the arm to delegate to."""
+    judged: Count
+    """Delegations of that arm that have this type."""
+    alternatives: Sequence[Ranked]
+    """At most three, best first: without the chosen arm; all that there is where none is chosen."""
+    reason: str
+    similar: Sequence[str]
+    """Spans of the most similar judged delegations, most similar first; at most five."""
+    verify: str
+    fallback: Sequence[Fallback]
+    cautions: Sequence[str]
+
+
+def advice(question: Question, known: Known, decision: Decision) -> Advice:
+    """Tell a decision, with what to check and what to do if it fails."""
+    near = sorted(
+        (one for one in known.neighbours if one.similarity > GATE), key=lambda one: (-one.similarity, one.span_id)
+    )
+    chosen = decision.chosen
+    alternatives = decision.ranking[1:] if chosen else decision.ranking
+    return Advice(
+        decision=decision,
+        expected=chosen,
+        judged=_judged(known, question, chosen.arm) if chosen else Count(),
+        alternatives=alternatives[:ALTERNATIVES],
+        reason=_reason(question, known, decision, near),
+        similar=list(dict.fromkeys(one.span_id for one in near))[:_SIMILAR_SHOWN],
+        verify=VERIFY.get(question.profile.task_type or "", VERIFY_OTHERWISE),
+        fallback=_fallback(decision),
+        cautions=_cautions(question, decision),
+    )
+
+
+def _reason(question: Question, known: Known, decision: Decision, near: Sequence[Neighbour]) -> str:
+    judged = known.history.total
+    weak = f"weak: {_WEAK[decision.weakness]}" if decision.weakness in _WEAK else "weak"
+    weak = weak.format(verified=judged.verified_n, least=LEAST_VERIFIED, first=_first(decision))
+    told: dict[Ground, str] = {
+        Ground.CRITICAL_AND_UNCERTAIN: "critical and uncertain: ask, split it into safer steps, or do it inline",
+        Ground.CRITICAL_AND_WEAK: f"critical, and {weak}: ask, split it into safer steps, or do it inline",
+        Ground.NOBODY_SUCCEEDS: "no arm on offer is likely to succeed: ask, split the task, or do it inline",
+        Ground.OVER_LIMITS: "every arm on offer is expected to exceed the limit of cost or duration: ask, or raise it",
+        Ground.FEW_TOOL_CALLS: f"{len(known.tool_calls)} similar tasks of low complexity took two tool calls or fewer"
+        " in the median: delegating costs more than it saves",
+        Ground.INLINE_IS_BETTER: f"{known.inline.judged_n if known.inline else 0} judged tasks of type"
+        f" {_type(question)} done inline did better than any arm is expected to",
+    }
+    if decision.kind is Kind.NOT_ENOUGH_DATA:
+        usual = f"; default {_name(decision.usual)}" if decision.usual else ""
+        return f"{weak}{usual}"
+    if decision.kind is not Kind.DELEGATE:
+        return told[decision.ground]
+    return _evidence(question, known, decision, near)
+
+
+_WEAK: Final[Mapping[Ground | None, str]] = {
+    Ground.NO_ARMS: "no arm is known",
+    Ground.FEW_JUDGED: "{verified} judged delegations in all, {least} are needed",
+    Ground.LITTLE_KNOWN: "little is known of {first}, which may be the best",
+    Ground.UNVERIFIED: "too few results of {first} were ever verified",
+    Ground.TOO_CLOSE: "the arms are too close; {first} leads",
+}
+
+
+def _evidence(question: Question, known: Known, decision: Decision, near: Sequence[Neighbour]) -> str:
+    """The parts that a forecast is made of."""
+    one = decision.ranking[0]
+    judged = _judged(known, question, one.arm)
+    counted = f"{judged.n} judged delegations of type {_type(question)}, {judged.success_n} succeeded"
+    parts = [f"{_name(one.arm)}: {counted} ({judged.verified_n} verified)"]
+    same = {past.span_id: past for past in near if past.arm == one.arm}.values()
+    if same:
+        parts.append(
+            f"{len(same)} near-identical tasks, {sum(past.reward >= SUCCESS_FROM for past in same)} of {len(same)}"
+        )
+    parts.append(
+        f"p {_digits(one.p)} [{_digits(one.low)}, {_digits(one.high)}], our estimate of P(best) {_digits(one.p_best)}"
+    )
+    typical = [text for text in (_cost(one.estimate.cost_usd), _duration(one.estimate.duration_ms)) if text]
+    if typical:
+        parts.append(f"{', '.join(typical)} typical")
+    if decision.explore:
+        parts.append("little is known about it, and it may be better")
+    return "; ".join([*parts, "observational log"])
+
+
+def _fallback(decision: Decision) -> list[Fallback]:
+    """Another strategy, then inline, then the user; with the first attempt at most three before the user is asked."""
+    ask = Fallback(Step.ASK_USER, None, f"after {ATTEMPTS} attempts, show what was tried and ask the user")
+    if decision.kind is Kind.ASK_USER:
+        return [ask]
+    inline = Fallback(Step.INLINE, None, "do it yourself")
+    if decision.kind is Kind.INLINE:
+        return [Fallback(Step.CHANGE_STRATEGY, None, "split the task or go about it another way"), ask]
+    first = decision.ranking[0].arm if decision.chosen else decision.usual
+    others = [one.arm for one in decision.ranking if one.arm != first]
+    # The same model is likely to fail in the same way.
+    other = next((arm for arm in others if first is None or arm.model != first.model), others[0] if others else None)
+    text = "say what failed and split the task or go about it another way"
+    changed = f"{text}, with {_name(other)}" if other else text
+    return [Fallback(Step.CHANGE_STRATEGY, other, changed), inline, ask]
+
+
+def _cautions(question: Question, decision: Decision) -> list[str]:
+    found: list[str] = []
+    if question.criticality is Level.HIGH:
+        found.append("criticality is high: make a checkpoint first, such as a commit or a backup")
+    if question.profile.complexity is None:
+        found.append("complexity was not given: without it history favours the arms that were given the easy work")
+    chosen = decision.chosen
+    if chosen and chosen.estimate.cost_imputed:
+        found.append("cost: imputed, since none is known of this arm")
+    if decision.left_out:
+        found.append(f"{len(decision.left_out)} arms were left out for their cost or duration")
+    return found
+
+
+def _judged(known: Known, question: Question, arm: Arm) -> Count:
+    return known.history.by_type.get((question.profile.task_type, arm), Count())
+
+
+def _first(decision: Decision) -> str:
+    return _name(decision.ranking[0].arm) if decision.ranking else ""
+
+
+def _type(question: Question) -> str:
+    return _one_line(question.profile.task_type or "unknown", _TYPE_CHARS)
+
+
+def _name(arm: Arm) -> str:
+    return _one_line(arm.label, _NAME_CHARS)
+
+
+def _one_line(text: str, limit: int) -> str:
+    """Names come from strangers: they must not break a sentence, nor make it long."""
+    return " ".join("".join(one if one.isprintable() else " " for one in text).split())[:limit]
+
+
+def _digits(share: float) -> str:
+    return f"{share:.2f}".removeprefix("0") if share < 1 else "1"
+
+
+def _cost(cost_usd: float | None) -> str:
+    if cost_usd is None:
+        return ""
+    return (
+        f"${cost_usd:.0f}" if cost_usd >= _CENTS_FROM else f"${float(f'{cost_usd:.2g}'):.10f}".rstrip("0").rstrip(".")
+    )
+
+
+def _duration(duration_ms: float | None) -> str:
+    if duration_ms is None:
+        return ""
+    seconds = duration_ms / 1e3
+    return (
+        f"{seconds / 60:.0f} min" if seconds >= _LONG_S else f"{seconds:.2g} s" if seconds < 1 else f"{seconds:.0f} s"
+    )

@@ -1,0 +1,56 @@
+"""How much a reward counts as evidence: by who gave it, and by what became of the span.
+
+The tiers and their reasons: text does not tell whether a task was done, so a keyword counts nothing at all.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+from storage.vocabulary import VERIFIED, RewardSource, Status
+
+VERIFIED_WEIGHT: Final = 1.0
+MODEL_WEIGHT: Final = 0.3
+BEHAVIOUR_WEIGHT: Final = 0.3
+STRUCTURE_WEIGHT: Final = 0.1
+TRUSTED_FROM: Final = 0.8
+"""Agreement with verified rewards from which a model's judgement counts as much as it agrees."""
+TRUSTED_CASES: Final = 30
+
+_SAYS_NOTHING: Final = frozenset({Status.RUNNING, Status.CANCELLED, Status.LOST})
+
+
+@dataclass(frozen=True, slots=True)
+class Agreement:
+    """How often a model judged as a verified reward of the same span did."""
+
+    cases: int
+    agreed: int
+
+
+NO_AGREEMENT: Final = Agreement(0, 0)
+
+
+def weight(source: RewardSource | None, status: Status, agreement: Agreement = NO_AGREEMENT) -> float:
+    """The weight of the reward that holds, in [0, 1]; 0 without one.
+
+    Args:
+        source: of the reward.
+        status: of the span. A run that was cancelled or lost, or goes on, says nothing of its agent by its structure.
+        agreement: of the user's model judgements with verified ones.
+    """
+    if source is None or source is RewardSource.KEYWORD:
+        return 0.0
+    if source in VERIFIED:
+        return VERIFIED_WEIGHT
+    if source is RewardSource.MODEL:
+        return _of_model(agreement)
+    if source is RewardSource.BEHAVIOUR:
+        return BEHAVIOUR_WEIGHT
+    return 0.0 if status in _SAYS_NOTHING else STRUCTURE_WEIGHT
+
+
+def _of_model(agreement: Agreement) -> float:
+    if agreement.cases < TRUSTED_CASES:
+        return MODEL_WEIGHT
+    share = agreement.agreed / agreement.cases
+    return share if share >= TRUSTED_FROM else MODEL_WEIGHT

@@ -1,0 +1,182 @@
+"""Roll-ups in SQLite: what delegations of one day that are alike add up to, so that nobody adds up a million of them.
+
+Each delegation is in two cells: one of its agent type, model and task type, and one of all that it can be grouped by.
+Whoever changes a span tells what it was and what it is; the old contribution is taken away and the new one added, in
+the same transaction. All sums are of whole numbers, and sketches lose exactly what they gained: nothing drifts.
+"""
+
+import sqlite3
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Final
+
+from storage.outcomes import SUCCESS_FROM
+from storage.records import Span
+from storage.sketch import Sketch, bucket_weight
+from storage.sqlite import rows
+from storage.vocabulary import VERIFIED, Outcome, RewardSource, SpanKind, Status
+
+COARSE: Final = 0
+FINE: Final = 1
+KEY: Final = ("agent_type", "model", "task_type", "project", "complexity", "agent_version")
+COARSE_KEY: Final = 3
+"""So many names of `KEY` make a cell of the coarse level."""
+TIERS: Final = ("verified", "model", "behaviour", "structure")
+TOKENS: Final = ("input", "output", "cache_read", "cache_write_5m", "cache_write_1h")
+SUMS: Final = (
+    "n",
+    *(f"status_{status}" for status in Status),
+    *(f"outcome_{outcome}" for outcome in Outcome),
+    "verified_success_n",
+    *(f"{tier}_{what}" for tier in TIERS for what in ("n", "reward", "reward_squared")),
+    "cost_n", "cost_nano_usd",
+    *(f"{tokens}_{what}" for tokens in TOKENS for what in ("n", "tokens")),
+    "tool_calls", "tool_errors",
+)  # fmt: skip
+MICRO: Final = 1_000_000
+NANO: Final = 1_000_000_000
+
+_PLACES: Final = {name: place for place, name in enumerate(SUMS)}
+_STATUS: Final = {status: _PLACES[f"status_{status}"] for status in Status}
+_OUTCOME: Final = {outcome: _PLACES[f"outcome_{outcome}"] for outcome in Outcome}
+_TIER: Final = {
+    **dict.fromkeys(VERIFIED, _PLACES["verified_n"]),
+    RewardSource.MODEL: _PLACES["model_n"],
+    RewardSource.BEHAVIOUR: _PLACES["behaviour_n"],
+    RewardSource.STRUCTURE: _PLACES["structure_n"],
+}
+_VERIFIED_SUCCESS: Final = _PLACES["verified_success_n"]
+_COST: Final = _PLACES["cost_n"]
+_TOKENS: Final = [(f"{tokens}_tokens", _PLACES[f"{tokens}_n"]) for tokens in TOKENS]
+_TOOL_CALLS: Final = _PLACES["tool_calls"]
+_REAL: Final = frozenset(
+    place for name, place in _PLACES.items() if name.endswith(("_usd", "_tokens")) or name.startswith("tool_")
+)
+DAY_US: Final = 86_400_000_000
+_AT_ONCE: Final = 5_000
+
+_IS_BUILT: Final = "select built from rollup_state"
+_SET_BUILT: Final = "update rollup_state set built = 1"
+_CELL: Final = f"select id from rollup_cell where level = ? and {' and '.join(f'{name} is ?' for name in KEY)}"
+_NEW_CELL: Final = f"insert into rollup_cell (level, {', '.join(KEY)}) values (?{', ?' * len(KEY)})"
+_HELD: Final = "select n, durations from rollup where cell_id = ? and day = ?"
+_INSERT: Final = f"insert into rollup ({', '.join(SUMS)}, durations, cell_id, day) values (?{', ?' * (len(SUMS) + 2)})"
+_ADD: Final = f"""
+    update rollup set {", ".join(f"{name} = {name} + ?" for name in SUMS)}, durations = ? where cell_id = ? and day = ?
+"""
+_DELETE: Final = "delete from rollup where cell_id = ? and day = ?"
+_DELETE_ALL: Final = ("delete from rollup", "delete from rollup_cell")
+_DELEGATIONS: Final = "select * from span where kind = 'delegation' and id > :after order by id limit :limit"
+
+Key = tuple[str | None, ...]
+
+
+@dataclass(slots=True)
+class _Sum:
+    """What changes in one cell on one day."""
+
+    sums: list[int] = field(default_factory=lambda: [0] * len(SUMS))
+    durations: int = 0
+    """Counts of a sketch; below zero where more is taken away than added."""
+
+
+class Deltas:
+    """What becomes of the roll-ups through some changes of spans, before it is written."""
+
+    def __init__(self) -> None:
+        self._found: dict[tuple[int, Key, int], _Sum] = {}
+
+    def change(self, before: Span | None, after: Span | None) -> None:
+        """One span is no longer what it was; None where it was not there, or is gone."""
+        for span, sign in ((before, -1), (after, 1)):
+            if span is not None and span.kind is SpanKind.DELEGATION:
+                self._count(span, sign)
+
+    def write(self, connection: sqlite3.Connection) -> None:
+        """Make the roll-ups true after these changes; inside the transaction that makes them."""
+        if not self._found or not is_built(connection):
+            return
+        for (level, key, day), found in self._found.items():
+            if found.durations or any(found.sums):
+                _write(connection, _cell(connection, level, key), day, found)
+
+    def _count(self, span: Span, sign: int) -> None:
+        fine: Key = (
+            span.agent_type, span.model, span.task_type, span.project, span.complexity, span.agent_version
+        )  # fmt: skip
+        coarse = (*fine[:COARSE_KEY], *(None,) * (len(KEY) - COARSE_KEY))
+        day = day_of(span.started_at)
+        facts = _facts(span)
+        weight = 0 if span.duration_ms is None else sign * bucket_weight(span.duration_ms)
+        for place in ((COARSE, coarse, day), (FINE, fine, day)):
+            found = self._found.get(place)
+            if found is None:
+                found = self._found[place] = _Sum()
+            sums = found.sums
+            for where, value in facts:
+                sums[where] += sign * value
+            found.durations += weight
+
+
+def is_built(connection: sqlite3.Connection) -> bool:
+    """Whether the roll-ups are true; otherwise they wait for `rebuild`."""
+    return bool(connection.execute(_IS_BUILT).fetchone()[0])
+
+
+def rebuild(connection: sqlite3.Connection) -> None:
+    """Make all roll-ups anew from the spans; inside a transaction."""
+    for statement in _DELETE_ALL:
+        connection.execute(statement)
+    connection.execute(_SET_BUILT)
+    after = 0
+    while found := connection.execute(_DELEGATIONS, {"after": after, "limit": _AT_ONCE}).fetchall():
+        deltas = Deltas()
+        for row in found:
+            deltas.change(None, rows.span_of(row, texts=False))
+        deltas.write(connection)
+        after = found[-1]["id"]
+
+
+def day_of(time: datetime) -> int:
+    """Days since 1970, UTC."""
+    return rows.microseconds(time) // DAY_US
+
+
+def _facts(span: Span) -> list[tuple[int, int]]:
+    """Where a delegation counts, and how much."""
+    facts = [(0, 1), (_STATUS[span.status], 1), (_OUTCOME[span.outcome], 1)]
+    tier = None if span.reward_source is None else _TIER.get(span.reward_source)
+    if tier is not None and span.reward is not None:
+        facts += (
+            (tier, 1), (tier + 1, round(span.reward * MICRO)), (tier + 2, round(span.reward * span.reward * MICRO))
+        )  # fmt: skip
+        if span.reward_source in VERIFIED and span.reward >= SUCCESS_FROM:
+            facts.append((_VERIFIED_SUCCESS, 1))
+    if span.cost_usd is not None:
+        facts += ((_COST, 1), (_COST + 1, round(span.cost_usd * NANO)))
+    for name, place in _TOKENS:
+        count = getattr(span, name)
+        if count is not None:
+            facts += ((place, 1), (place + 1, count))
+    facts += ((_TOOL_CALLS, span.tool_call_count or 0), (_TOOL_CALLS + 1, span.tool_error_count or 0))
+    return facts
+
+
+def _cell(connection: sqlite3.Connection, level: int, key: Sequence[str | None]) -> int:
+    found = connection.execute(_CELL, (level, *key)).fetchone()
+    if found is not None:
+        return int(found[0])
+    return int(connection.execute(_NEW_CELL, (level, *key)).lastrowid or 0)
+
+
+def _write(connection: sqlite3.Connection, cell_id: int, day: int, found: _Sum) -> None:
+    sums = [float(value) if place in _REAL else value for place, value in enumerate(found.sums)]
+    held = connection.execute(_HELD, (cell_id, day)).fetchone()
+    if held is None:
+        connection.execute(_INSERT, (*sums, Sketch(found.durations).to_bytes(), cell_id, day))
+    elif held["n"] + found.sums[0] == 0:
+        connection.execute(_DELETE, (cell_id, day))
+    else:
+        durations = Sketch.from_bytes(held["durations"]).counts + found.durations
+        connection.execute(_ADD, (*sums, Sketch(durations).to_bytes(), cell_id, day))

@@ -1,0 +1,88 @@
+"""`doctor` says what keeps sessions from being recorded by themselves, and what to do about it."""
+
+import json
+import os
+import subprocess
+from pathlib import Path
+from typing import Any, Final
+
+from tests.cli.conftest import SAMPLES, Command
+
+SCRIPT: Final = Path(__file__).parents[2] / "claude_config" / "hooks" / "record.sh"
+PLUGIN: Final = "delegation-telemetry@somewhere"
+
+
+def findings(command: Command, *arguments: str) -> dict[str, dict[str, Any]]:
+    told = json.loads(command("doctor", "--json", *arguments).out)["findings"]
+    return {finding["check"]: finding for finding in told}
+
+
+def settle(home: Path, **settings: object) -> None:
+    (home / ".claude").mkdir(exist_ok=True)
+    (home / ".claude" / "settings.json").write_text(json.dumps(settings))
+
+
+def fire(home: Path, **event: object) -> None:
+    payload = {"session_id": "11111111-1111-4111-8111-111111111111", "hook_event_name": "SessionStart", **event}
+    environment = {"HOME": str(home), "PATH": os.environ["PATH"], "CLAUDE_PID": "4194999"}
+    subprocess.run(["sh", SCRIPT], input=json.dumps(payload).encode(), env=environment, check=True)
+
+
+def test_a_missing_plugin_is_named_with_the_two_commands_that_install_it(command: Command, home: Path) -> None:
+    found = findings(command)["plugin"]
+    assert found["state"] == "warning"
+    assert "claude plugin install delegation-telemetry" in found["cure"]
+
+
+def test_an_installed_plugin_must_be_enabled(command: Command, home: Path) -> None:
+    settle(home, enabledPlugins={PLUGIN: False})
+    assert findings(command)["plugin"]["cure"] == f"claude plugin enable {PLUGIN}"
+    settle(home, enabledPlugins={PLUGIN: True})
+    assert findings(command)["plugin"]["state"] == "ok"
+
+
+def test_hooks_that_are_all_switched_off_are_named(command: Command, home: Path) -> None:
+    settle(home, enabledPlugins={PLUGIN: True}, disableAllHooks=True)
+    assert "disableAllHooks" in findings(command)["plugin"]["text"]
+
+
+def test_hooks_in_the_users_own_settings_count(command: Command, home: Path) -> None:
+    hook = {"type": "command", "command": 'sh "/somewhere/claude_config/hooks/record.sh"'}
+    settle(home, hooks={"Stop": [{"hooks": [hook]}]})
+    assert findings(command)["plugin"]["state"] == "ok"
+
+
+def test_hooks_that_never_fire_are_noticed_until_they_do(command: Command, home: Path) -> None:
+    settle(home, enabledPlugins={PLUGIN: True})
+    assert "none has ever come" in findings(command)["events"]["text"]
+    fire(home)
+    assert findings(command)["spool"]["text"].startswith("1 events wait")
+    command("log")
+    found = findings(command)
+    assert "SessionStart" in found["events"]["text"]
+    assert found["spool"]["text"].startswith("nothing waits")
+
+
+def test_fix_takes_in_what_waits_and_closes_the_database_to_others(imported: Command, home: Path) -> None:
+    database = home / ".local" / "share" / "delegation-telemetry" / "telemetry.db"
+    database.chmod(0o644)
+    fire(home)
+    found = findings(imported, "--fix")
+    assert (found["privacy"]["state"], found["spool"]["text"][:13]) == ("ok", "nothing waits")
+    assert database.stat().st_mode & 0o777 == 0o600
+
+
+def test_a_client_of_a_version_that_was_never_tried_is_named(imported: Command, home: Path) -> None:
+    assert findings(imported)["client"]["state"] == "ok"
+    sample = next((SAMPLES / "nested").rglob("*.jsonl"))
+    newer = sample.read_text().replace(sample.stem, "33333333-3333-4333-8333-333333333333")
+    newer = newer.replace("2.1.329", "3.0.0").replace("2026-11-20", "2026-11-21")
+    (home / "33333333-3333-4333-8333-333333333333.jsonl").write_text(newer)
+    imported("import", home)
+    assert "claude-code/3.0.0" in findings(imported)["client"]["text"]
+
+
+def test_a_second_database_is_named(imported: Command, tmp_path: Path) -> None:
+    other = str(tmp_path / "other.db")
+    imported("import", "--db", other, str(tmp_path))
+    assert "telemetry.db exists too" in findings(imported, "--db", other)["databases"]["text"]

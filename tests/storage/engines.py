@@ -1,0 +1,45 @@
+"""The engines that the contract suite runs on, and how a test gets a store on one of them.
+
+A further engine joins by a line in `ADDRESSES`; what the tests ask goes through `storage.store.Store` alone.
+"""
+
+import tempfile
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+import anyio
+
+from storage.opening import open_store
+
+ADDRESSES: Final[dict[str, Callable[[Path], str]]] = {
+    "sqlite": lambda folder: f"sqlite:///{folder / 'telemetry.db'}",
+}
+"""By engine: the address of a new store that may use this folder."""
+
+
+@contextmanager
+def new_folder() -> Iterator[Path]:
+    """A folder in memory, where the machine has one: these tests are many, and none of them is about the disk."""
+    memory = Path("/dev/shm")
+    with tempfile.TemporaryDirectory(dir=memory if memory.is_dir() else None) as folder:
+        yield Path(folder)
+
+
+def on_empty_stores(engine: str, check: Callable[..., Awaitable[None]], count: int = 1) -> None:
+    """Run `check` with so many new stores: for laws, each example of which starts from nothing."""
+
+    async def run() -> None:
+        with new_folder() as folder:
+            places = [folder / str(number) for number in range(count)]
+            for place in places:
+                place.mkdir()
+            stores = [open_store(ADDRESSES[engine](place)) for place in places]
+            try:
+                await check(*stores)
+            finally:
+                for store in stores:
+                    await store.close()
+
+    anyio.run(run)
