@@ -71,10 +71,15 @@ async def test_an_event_is_understood_in_every_form(
     for event in EVENTS:
         clock.now = event.at
         assert await ask(TOOL, event=given(event.payload)) == {}
-    (found,) = (await ask("search_delegations"))["delegations"]
-    assert found["agent_id"] == DELEGATION["agent_id"]
-    assert found["tool_use_id"] == DELEGATION["tool_use_id"]
-    assert (found["status"], found["task"], found["output"]) == ("ok", DELEGATION["prompt"], DELEGATION["report"])
+    (found,) = (await ask("get_trajectory", session_id=SESSION, kinds=["delegation"], detail="full"))["spans"]
+    told = {name: found[name] for name in ("agent_id", "tool_use_id", "status", "task", "output")}
+    assert told == {
+        "agent_id": DELEGATION["agent_id"],
+        "tool_use_id": DELEGATION["tool_use_id"],
+        "status": "ok",
+        "task": DELEGATION["prompt"],
+        "output": DELEGATION["report"],
+    }
 
 
 async def test_repeating_an_event_changes_nothing(ask: Ask, store: Store, clock: telling.Clock) -> None:
