@@ -3,14 +3,14 @@
 # It must cost the session nothing: one process, no output, exit status 0 whatever happens.
 {
     umask 077
-    data=${XDG_DATA_HOME:-$HOME/.local/share}
-    if [ -z "$XDG_DATA_HOME" ] && [ -d "$HOME/Library/Application Support" ]; then
+    data=${XDG_DATA_HOME:-${HOME:+$HOME/.local/share}} # without a home there is none
+    if [ -z "$XDG_DATA_HOME" ] && [ -n "$HOME" ] && [ -d "$HOME/Library/Application Support" ]; then
         data="$HOME/Library/Application Support" # where macOS keeps it
     fi
-    spool=${DELEGATION_TELEMETRY_SPOOL:-$data/delegation-telemetry/spool}
+    spool=${DELEGATION_TELEMETRY_SPOOL:-${data:+$data/delegation-telemetry/spool}}
     if [ ! -w "$spool" ]; then
         mkdir -p "$spool" || spool=
-        # A home that may not be written: a folder of our own among the temporary ones, and nobody else's.
+        # No home, or one that may not be written: a folder of our own among the temporary ones, and nobody else's.
         if [ ! -w "$spool" ]; then
             spool=${TMPDIR:-/tmp}/delegation-telemetry-spool-${USER:-nobody}
             [ -d "$spool" ] || mkdir "$spool"

@@ -7,7 +7,7 @@ with the line that the script writes last.
 import json
 import os
 import stat
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -34,22 +34,19 @@ class Letter:
     """Of the client."""
 
 
-def letters(folders: Iterable[Path], now: datetime, limit: int) -> list[Letter]:
+def letters(folders: Iterable[Path], now: datetime, limit: int, known: Collection[Path] = ()) -> list[Letter]:
     """What lies there, oldest first, without files that are being written.
 
-    Folders that are not there, or that belong to another user, are empty.
+    Folders that are not there are empty; what belongs to another user is left alone.
+
+    Args:
+        folders: where to look.
+        now: the present time.
+        limit: at most so many.
+        known: files that are left out, for they could not be removed.
     """
-    found: list[tuple[float, Path]] = []
-    for folder in folders:
-        with suppress(OSError), os.scandir(folder) as entries:
-            if not _is_ours(folder):
-                continue
-            found += [
-                (entry.stat(follow_symlinks=False).st_mtime, Path(entry.path))
-                for entry in entries
-                if entry.name.endswith(SUFFIX) and entry.is_file(follow_symlinks=False)
-            ]
-    opened = (_letter(path, written, now) for written, path in sorted(found)[:limit])
+    found = sorted(entry for folder in folders for entry in _files(folder) if entry[1] not in known)
+    opened = (_letter(path, written, now) for written, path in found[:limit])
     return [letter for letter in opened if letter is not None]
 
 
@@ -60,9 +57,18 @@ def discard(read: Sequence[Letter]) -> None:
             letter.path.unlink()
 
 
-def _is_ours(folder: Path) -> bool:
-    found = folder.stat()
-    return found.st_uid == os.getuid() and stat.S_ISDIR(found.st_mode)
+def _files(folder: Path) -> list[tuple[float, Path]]:
+    """Events that this user left in a folder of their own, with the time of each."""
+    found: list[tuple[float, Path]] = []
+    with suppress(OSError), os.scandir(folder) as entries:
+        if folder.stat().st_uid != os.getuid():
+            return []
+        for entry in entries:
+            with suppress(FileNotFoundError):  # another process has taken it in
+                told = entry.stat(follow_symlinks=False)
+                if entry.name.endswith(SUFFIX) and stat.S_ISREG(told.st_mode) and told.st_uid == os.getuid():
+                    found.append((told.st_mtime, Path(entry.path)))
+    return found
 
 
 def _letter(path: Path, written: float, now: datetime) -> Letter | None:

@@ -125,7 +125,11 @@ class Capturing:
             return
 
     async def _take_letters(self) -> None:
-        while letters := await anyio.to_thread.run_sync(spool.letters, self._spools, self._clock(), _LETTERS_AT_ONCE):
+        taken: set[Path] = set()  # where they may not be removed they are found again
+        while letters := await anyio.to_thread.run_sync(
+            spool.letters, self._spools, self._clock(), _LETTERS_AT_ONCE, taken
+        ):
+            taken.update(letter.path for letter in letters)
             events: list[HookEvent] = []
             for letter in letters:
                 if letter.payload is None:

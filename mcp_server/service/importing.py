@@ -181,7 +181,8 @@ class Importing:
         async for files, before in self._known(sessions):
             watch(done)
             done += 1
-            if reading.is_unchanged(files, before, runs=liveness.runs(files.session_id)):
+            runs = liveness.runs(files.session_id)
+            if reading.is_unchanged(files, before, runs=runs, settled_before=tools.settled_before):
                 report.sessions_unchanged += 1
             else:
                 await self._session(files, before, tools, report)

@@ -143,7 +143,7 @@ def sessions_at(anchor: Path) -> list[SessionFiles]:
     Looks only into what belongs to them, however many sessions lie beside it. Empty where there is nothing.
     """
     home, session_id = anchor.parent, anchor.stem
-    paths = {anchor} if anchor.is_file() else set[Path]()
+    paths = {anchor} if _is_file(anchor) else set[Path]()
     own = list(jsonl_files(home / session_id / _SUBAGENTS, []))
     beside: list[str] = []
     with suppress(OSError), os.scandir(home) as entries:
@@ -154,12 +154,20 @@ def sessions_at(anchor: Path) -> list[SessionFiles]:
                 beside.append(entry.name)
     names = {path.name for path in own if path.parent != home}
     for other in beside:
-        shared = [path for name in names if (path := home / other / _SUBAGENTS / name).is_file()]
+        shared = [path for name in names if _is_file(path := home / other / _SUBAGENTS / name)]
         if shared:
             paths |= {home / f"{other}.jsonl", *jsonl_files(home / other / _SUBAGENTS, [])}
-    found = group(path for path in (*paths, *own) if path.is_file())
+    found = group(path for path in (*paths, *own) if _is_file(path))
     related = {session_id, *(other for other in beside if home / f"{other}.jsonl" in paths)}
     return [session for session in found if session.session_id in related and session.home == home]
+
+
+def _is_file(path: Path) -> bool:
+    """Whether a file is there; one that could not be looked at, or that nobody could make, is not."""
+    try:
+        return path.is_file()
+    except OSError:
+        return False
 
 
 def _join_parts(sessions: Mapping[tuple[Path, str], SessionFiles]) -> None:

@@ -14,7 +14,7 @@ from mcp_server.ingest.claude_code.endings import STOP_NOTICE, Life
 from mcp_server.ingest.claude_code.hook_events import Told
 from mcp_server.ingest.claude_code.joining import Agent, SessionView
 from mcp_server.ingest.claude_code.memory import Call, Last, Memory
-from mcp_server.ingest.claude_code.notifications import Notification
+from mcp_server.ingest.claude_code.notifications import Brought, Notification
 from mcp_server.ingest.times import microseconds_of
 from mcp_server.ingest.usage import Usage
 from storage.records import HookEvent, Span
@@ -42,24 +42,41 @@ class Ledger:
     """Whether the client said that the session has ended, and nothing since."""
     process_id: int | None = None
     """Of the client, where the newest event that tells it was sent from."""
+    was_asked: bool = False
+    """Whether anybody had wanted anything by the time up to which it was folded."""
+    by_itself: set[str] = field(default_factory=set)
+    """Agents that started before: an old client warms its cache with such."""
 
     def view(self) -> SessionView:
         """The session as it would be read from transcripts."""
-        self._note_failures()
-        return SessionView(self.session_id, self.main, self.agents)
+        self._note_ends()
+        launched = {call.agent_id for call in self._calls()}
+        agents = {
+            agent_id: agent
+            for agent_id, agent in self.agents.items()
+            if agent_id not in self.by_itself or agent_id in launched
+        }
+        return SessionView(self.session_id, self.main, agents)
 
     def assembled(self, session: Life, version_of: VersionOf) -> Assembled:
         """Spans of what is known, without the figures that no hook tells."""
         found = assemble(self.view(), lambda _run: session, version_of)
         return replace(found, spans=[_without_figures(span) for span in found.spans])
 
-    def _note_failures(self) -> None:
-        """Old clients say that an agent stopped even where an API error ended it; the answer to the call knows."""
-        memories = [self.main, *(agent.memory for agent in self.agents.values())]
-        for call in (call for memory in memories for call in memory.calls.values()):
+    def _calls(self) -> list[Call]:
+        memories = (self.main, *(agent.memory for agent in self.agents.values()))
+        return [call for memory in memories for call in memory.calls.values()]
+
+    def _note_ends(self) -> None:
+        """Take in what only the answer to a call knows of an end."""
+        for call in self._calls():
             agent = self.agents.get(call.agent_id or "")
-            if agent is not None and call.api_failed:
+            if agent is not None and call.api_failed:  # old clients say that it stopped, as if it had done its work
                 agent.memory.last, agent.memory.last_text = Last.API_ERROR, None
+            elif agent is not None and _is_answer_to(call, agent.memory):  # old clients do not repeat it at the stop
+                agent.memory.last_text = agent.memory.last_text or call.report
+            elif _was_cut_off(call, agent):
+                call.brought = Brought.TURN_LIMIT
 
 
 def ledger_of(session_id: str, events: Iterable[HookEvent]) -> Ledger:
@@ -68,6 +85,16 @@ def ledger_of(session_id: str, events: Iterable[HookEvent]) -> Ledger:
     for event in sorted(events, key=lambda event: (event.at, event.event_id)):
         _take(ledger, event, hook_events.told_by(event))
     return ledger
+
+
+def _is_answer_to(call: Call, run: Memory) -> bool:
+    return run.last is Last.TEXT and call.report is not None and (call.answered_us or 0) >= (run.last_us or 0)
+
+
+def _was_cut_off(call: Call, agent: Agent | None) -> bool:
+    """Whether an agent never stopped of its own accord and yet its call is answered: some clients say no more."""
+    stopped = agent is not None and agent.memory.last is Last.TEXT
+    return call.status == agent_calls.COMPLETED and call.brought is Brought.NOTHING and not stopped
 
 
 def _without_figures(span: Span) -> Span:
@@ -80,6 +107,7 @@ def _take(ledger: Ledger, event: HookEvent, told: Told) -> None:
     ledger.is_over = event.name == hook_events.SESSION_END
     ledger.process_id = event.process_id or ledger.process_id
     _seen(ledger.main, told, at_us)
+    ledger.was_asked |= event.name in (hook_events.PROMPT, hook_events.STOP) or told.call is not None
     match event.name:
         case hook_events.AGENT_START:
             _started(ledger, told, at_us)
@@ -104,6 +132,8 @@ def _seen(memory: Memory, told: Told, at_us: int) -> None:
 def _started(ledger: Ledger, told: Told, at_us: int) -> None:
     if told.agent_id is None or not told.agent_type:
         return
+    if told.agent_id not in ledger.agents and not ledger.was_asked:
+        ledger.by_itself.add(told.agent_id)
     memory = ledger.agents.setdefault(told.agent_id, Agent(Memory())).memory
     memory.agent_type = told.agent_type
     memory.last, memory.last_text = Last.PROMPT, None
@@ -119,10 +149,19 @@ def _stopped(ledger: Ledger, told: Told, at_us: int) -> None:
     agent.memory.last, agent.memory.last_text, agent.memory.delivered = Last.TEXT, told.text, bool(told.text)
 
 
+def _at_work(ledger: Ledger, told: Told) -> Agent | None:
+    """The agent inside which something happened: it runs, whether its start was told or not."""
+    known = ledger.agents.get(told.agent_id or "")
+    if known is not None or told.agent_id is None or not told.agent_type:
+        return known
+    begun = Memory(agent_type=told.agent_type, last=Last.PROMPT)
+    return ledger.agents.setdefault(told.agent_id, Agent(begun))
+
+
 def _called(ledger: Ledger, told: Told, call: Call, at_us: int) -> None:
     if told.tool_use_id is None:
         return
-    inside = ledger.agents.get(told.agent_id or "")
+    inside = _at_work(ledger, told)
     if inside is not None:
         _seen(inside.memory, told, at_us)
     calls = (inside.memory if inside is not None else ledger.main).calls

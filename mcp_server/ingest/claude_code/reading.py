@@ -91,16 +91,22 @@ def anchor_of(source: str) -> Path | None:
     return Path(path) if mark else None
 
 
-def is_unchanged(files: SessionFiles, session: ReadPosition | None, *, runs: bool = False) -> bool:
+def is_unchanged(
+    files: SessionFiles, session: ReadPosition | None, *, runs: bool = False, settled_before: float = 0
+) -> bool:
     """Whether there is nothing new: no file has changed since, and what was still open then goes on.
 
     Args:
         files: of the session.
         session: what is remembered of the session as a whole.
         runs: whether its client is known to run.
+        settled_before: as of `Tools`; a session that was left open for its latest lines alone may be closed by now.
     """
-    state = _session_state(session)
-    return (runs or not state.is_open) and state.signature == _Look(files).signature
+    state, look = _session_state(session), _Look(files)
+    if state.signature != look.signature:
+        return False
+    is_settling = session is not None and session.is_open and look.newest <= settled_before
+    return runs or not (state.is_open or is_settling)
 
 
 @dataclass(slots=True)
