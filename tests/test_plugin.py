@@ -9,6 +9,7 @@ import pytest
 
 import mcp_server
 from mcp_server.server import NAME, Services, build_server
+from mcp_server.service.crediting import Crediting
 from mcp_server.service.recording import Recording
 from mcp_server.service.reporting import Reporting
 from storage.store import Store
@@ -83,10 +84,12 @@ def test_the_readme_names_the_commands_that_are_there() -> None:
 @pytest.mark.anyio
 @pytest.mark.parametrize("path", [*COMMANDS, *PLUGIN.glob("skills/*/SKILL.md")], ids=lambda path: path.stem)
 async def test_commands_and_skills_name_tools_that_exist(path: Path, store: Store) -> None:
+    reporting = Reporting(store)
     server = build_server(
         Services(
             recording=Recording(store, captured.VERBATIM),
-            reporting=Reporting(store),
+            reporting=reporting,
+            crediting=Crediting(store, reporting.present),
             capturing=telling.capturing(store),
         )
     )

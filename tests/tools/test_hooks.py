@@ -9,6 +9,7 @@ from mcp import Client
 
 from mcp_server.server import Services, build_server
 from mcp_server.service.capturing import Capturing
+from mcp_server.service.crediting import Crediting
 from mcp_server.service.recording import Recording
 from mcp_server.service.reporting import Reporting
 from storage.errors import StoreReadOnly
@@ -40,10 +41,12 @@ def capturing(store: Store, clock: telling.Clock) -> Capturing:
 
 @pytest.fixture
 async def ask(store: Store, capturing: Capturing) -> AsyncIterator[Ask]:
+    reporting = Reporting(store, session_id="session-of-the-start", feed=capturing)
     server = build_server(
         Services(
             recording=Recording(store, captured.VERBATIM),
-            reporting=Reporting(store, session_id="session-of-the-start", feed=capturing),
+            reporting=reporting,
+            crediting=Crediting(store, reporting.present),
             capturing=capturing,
         )
     )
