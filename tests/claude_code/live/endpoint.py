@@ -37,11 +37,7 @@ class Request:
     """As the client tells it, from 2.1.139 on; None for the main thread."""
     message_id: str | None
     usage: tuple[int, ...] | None
-
-    @property
-    def tokens(self) -> Usage:
-        """What the endpoint charges for; nothing for an error."""
-        return Usage(*(self.usage or ()))
+    """Of an answer: fresh input, output, cache reads, cache writes for five minutes and for an hour."""
 
 
 def read_log(path: Path) -> list[Request]:

@@ -1,15 +1,14 @@
 """What a store must hold after a play: what the script says, and what the model's endpoint charged for."""
 
 from collections.abc import Iterable, Mapping
-from datetime import datetime
 
 import pytest
 
 from mcp_server.ingest.claude_code.identity import delegation_span_id, session_span_id
-from mcp_server.ingest.pricing import cost_usd
 from mcp_server.ingest.usage import Usage
 from storage.records import Span
 from storage.vocabulary import SpanKind
+from tests.claude_code.live.charges import charged
 from tests.claude_code.live.endpoint import Request
 from tests.claude_code.live.playing import Run
 from tests.claude_code.live.script import Expected
@@ -95,14 +94,9 @@ def _last_that_answered(requests: Iterable[Request]) -> str | None:
 
 def check_tokens_and_cost(span: Span, requests: Iterable[Request]) -> None:
     """Compare a span's tokens, by class, and its cost with what the endpoint charged for these requests."""
-    charged = Usage()
-    cost = 0.0
-    for request in requests:
-        if request.status == _OK:
-            charged = charged.plus(request.tokens)
-            cost += cost_usd(request.model, request.tokens, datetime.fromisoformat(request.at)) or 0
-    assert {name: getattr(span, name) for name in Usage._fields} == charged._asdict()
-    assert (span.cost_usd or 0) == pytest.approx(cost, abs=1e-12)
+    tokens, usd = charged(requests)
+    assert tuple(getattr(span, name) for name in Usage._fields) == tokens
+    assert (span.cost_usd or 0) == pytest.approx(usd, abs=1e-12)
 
 
 def check_main_thread(run: Run, spans: Mapping[str, Span], expected: Iterable[Expected]) -> None:
