@@ -29,7 +29,9 @@ CALLS = {
     "record_reward": {"target_id": "a1e0e877aea9d0043", "value": 1, "source": "human"},
     "get_trajectory": {"detail": "full"},
     "search_delegations": {"words": "report"},
+    "get_credit": {"session_id": "current"},
     "get_stats": {"group_by": ["agent_type", "day"]},
+    "record_claude_code_event": {"event": {"session_id": "s1", "hook_event_name": "Stop"}},
 }
 SCENARIOS = [
     "server-initialize", "ping", "completion-complete", "tools-list", "resources-list", "prompts-list",

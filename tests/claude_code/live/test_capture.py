@@ -11,9 +11,9 @@ import pytest
 from storage.opening import open_store
 from storage.records import Span
 from tests.claude_code import captured
-from tests.claude_code.live import clients, truth
+from tests.claude_code.live import truth
 from tests.claude_code.live.playing import Run, play
-from tests.claude_code.live.scenarios import SCENARIOS
+from tests.claude_code.live.scenarios import PLAYS
 from tests.claude_code.live.script import Scenario
 from tests.isolation import SYSTEM_PATH
 
@@ -21,12 +21,6 @@ pytestmark = [pytest.mark.claude_code, pytest.mark.anyio]
 
 PLUGIN: Final = Path(__file__).parents[3] / "claude_config"
 BIN: Final = Path(sys.executable).parent
-PLAYS = [
-    pytest.param(scenario, version, id=f"{scenario.name}-{version}")
-    for version in clients.VERSIONS
-    for scenario in SCENARIOS
-    if scenario.expected(version) is not None
-]
 _KEPT_BY_READING: Final = {"observed_at"}
 
 
