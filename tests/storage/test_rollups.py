@@ -5,7 +5,6 @@ import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -193,9 +192,9 @@ def test_numbers_of_strangers_break_nothing() -> None:
 
 
 @pytest.mark.anyio
-async def test_a_store_makes_them_anew_when_asked(store: Store, tmp_path: Path) -> None:
+async def test_a_store_makes_them_anew_when_asked(store: Store) -> None:
     await store.add(Batch(spans=[a_span()]))
-    with closing(sqlite3.connect(tmp_path / "telemetry.db")) as connection:
+    with closing(sqlite3.connect((await store.health()).location)) as connection:
         before = content(connection)
         connection.execute("update rollup set n = 7")
         connection.commit()

@@ -13,6 +13,7 @@ from mcp_server.service.crediting import Crediting
 from mcp_server.service.recording import Recording
 from mcp_server.service.reporting import Reporting
 from storage.store import Store
+from tests.claude_code import telling
 from tests.factories import at
 from tests.tools.asking import Ask
 
@@ -28,6 +29,7 @@ def server(store: Store) -> MCPServer[Any]:
             recording=Recording(store, keep, session_id="session-of-the-process", clock=lambda: NOW),
             reporting=reporting,
             crediting=Crediting(store, reporting.present, clock=lambda: NOW),
+            capturing=telling.capturing(store),
         )
     )
 

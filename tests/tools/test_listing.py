@@ -14,7 +14,10 @@ from mcp_server.server import INSTRUCTIONS
 pytestmark = pytest.mark.anyio
 
 SNAPSHOTS = Path(__file__).parent / "snapshots"
-TOOLS = ["get_stats", "get_trajectory", "record_reward", "record_spans", "search_delegations"]
+FOR_HOOKS = "record_claude_code_event"
+TOOLS = [
+    "get_credit", "get_stats", "get_trajectory", FOR_HOOKS, "record_reward", "record_spans", "search_delegations"
+]  # fmt: skip
 
 
 async def listed(client: Client) -> dict[str, dict[str, Any]]:
@@ -74,4 +77,4 @@ async def test_the_server_says_who_it_is_and_when_each_tool_helps(client: Client
     assert (client.server_info.name, client.server_info.version) == ("delegation", __version__)
     assert client.instructions == INSTRUCTIONS
     assert len(INSTRUCTIONS) < 2000
-    assert all(tool in INSTRUCTIONS for tool in TOOLS)
+    assert {tool for tool in TOOLS if tool not in INSTRUCTIONS} == {FOR_HOOKS}
