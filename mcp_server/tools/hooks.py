@@ -1,7 +1,7 @@
 """The tool by which a client's hooks tell what happens, where they can call one."""
 
 import json
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 from mcp.server.mcpserver.tools import Tool
 from pydantic import Field
@@ -10,7 +10,8 @@ from mcp_server.service.capturing import Capturing
 from mcp_server.service.errors import BadArgument
 from mcp_server.tools.strict import WRITES, strict_tool
 
-_TEXT_LIMIT = 4_000_000
+_TEXT_LIMIT: Final = 4_000_000
+_KEYS_LIMIT: Final = 200
 
 
 def tools(capturing: Capturing) -> list[Tool]:
@@ -18,14 +19,14 @@ def tools(capturing: Capturing) -> list[Tool]:
 
     async def record_claude_code_event(
         event: Annotated[
-            dict[str, Any] | Annotated[str, Field(max_length=_TEXT_LIMIT)],
+            Annotated[dict[str, Any], Field(max_length=_KEYS_LIMIT)] | Annotated[str, Field(max_length=_TEXT_LIMIT)],
             Field(description="The JSON object that Claude Code hands to a hook, as it is, or as text"),
         ],
     ) -> dict[str, Any]:
         """Take in one hook event of Claude Code.
 
-        For hooks, not for models: to record what you delegated in another client, use record_spans. Returns an empty
-        object; repeating an event changes nothing.
+        Called by hooks. Returns an empty object; repeating an event changes nothing. Not for models: to record what you
+        delegated in another client, use record_spans.
         """
         try:
             payload = json.loads(event) if isinstance(event, str) else event

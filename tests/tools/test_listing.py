@@ -61,9 +61,13 @@ async def test_every_tool_says_what_it_is_for_and_what_it_does_to_the_data(clien
 async def test_every_parameter_is_bounded(client: Client, name: str) -> None:
     schema = (await listed(client))[name]["inputSchema"]
     for parameter, part in schema["properties"].items():
-        kind = part.get("type")
-        bounded = {"string": "maxLength", "integer": "maximum", "number": "maximum", "array": "maxItems"}
-        assert "enum" in part or bounded[kind] in part or kind == "boolean", parameter
+        bounds = {
+            "string": "maxLength", "integer": "maximum", "number": "maximum", "array": "maxItems",
+            "object": "maxProperties",
+        }  # fmt: skip
+        for one in part.get("anyOf", [part]):
+            kind = one.get("type")
+            assert "enum" in one or kind == "boolean" or bounds[kind] in one, parameter
 
 
 async def test_generated_titles_and_nulls_cost_no_tokens(client: Client) -> None:
