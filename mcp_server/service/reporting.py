@@ -1,7 +1,7 @@
 """Answers about what is recorded: one session, delegations that match, statistics."""
 
 import json
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final, Protocol
 
@@ -24,7 +24,6 @@ from storage.vocabulary import Outcome, SpanKind, Status
 
 PAGE: Final = 50
 _CHAIN_LIMIT: Final = 64
-_EXPORT_PAGE: Final = 500
 _REPAIRS_SHOWN: Final = 20  # all of them are counted in the totals
 
 
@@ -266,39 +265,6 @@ class Reporting:
             for reward in rewards
         ]
         return {**span_object(found, "full"), "rewards": judgements}
-
-    async def exported(
-        self,
-        *,
-        session_id: str | None = None,
-        since: str | None = None,
-        until: str | None = None,
-        agent_match: str | None = None,
-        kinds: Sequence[str] = (),
-    ) -> AsyncIterator[dict[str, Any]]:
-        """Every span that matches, with every field, in the order of recording; a page of the store at a time.
-
-        Raises:
-            BadArgument: a value that cannot be used.
-        """
-        await self._fresh()
-        now = self._clock()
-        question = SpanFilter(
-            kinds=frozenset(SpanKind(kind) for kind in kinds) or ALL_KINDS,
-            session_id=session_id,
-            since=moment("since", since, now),
-            until=moment("until", until, now),
-        )
-        cursor: str | None = None
-        while True:
-            page = await self._store.scan(question, PageRequest(limit=_EXPORT_PAGE, after=cursor))
-            agents = None if agent_match is None else agents_meant(agent_match, {s.agent_type for s in page.items})
-            for span in page.items:
-                if agents is None or span.agent_type in agents:
-                    yield shapes.exported(span)
-            cursor = page.next
-            if cursor is None:
-                return
 
     async def known(self, dimension: Dimension) -> list[str]:
         """The known values of a dimension, most frequent first."""
