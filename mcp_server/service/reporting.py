@@ -13,6 +13,7 @@ from mcp_server.service import cursors, shapes
 from mcp_server.service.agent_match import AgentMode, agents_meant
 from mcp_server.service.errors import BadArgument, UnknownId
 from mcp_server.service.fitting import DEFAULT_CHARS, fitted
+from mcp_server.service.grouping import summed
 from mcp_server.service.moments import moment
 from mcp_server.service.session_tree import critical_ms, node_object, repair_object, totals
 from mcp_server.service.shapes import Detail, session_object, span_object
@@ -24,6 +25,8 @@ from storage.vocabulary import Outcome, SpanKind, Status
 
 PAGE: Final = 50
 _CHAIN_LIMIT: Final = 64
+_MAIN: Final = "main"
+_SCAN_PAGE: Final = 500
 _REPAIRS_SHOWN: Final = 20  # all of them are counted in the totals
 
 
@@ -196,6 +199,7 @@ class Reporting:
         group_by: Sequence[Dimension] = (Dimension.AGENT_TYPE, Dimension.MODEL),
         *,
         agent_match: str | None = None,
+        agent_mode: AgentMode = "nearest",
         project: str | None = None,
         since: str | None = None,
         until: str | None = None,
@@ -205,6 +209,8 @@ class Reporting:
     ) -> dict[str, Any]:
         """Delegations summed up by what they have in common, most frequent group first.
 
+        In the mode `ancestor`, all sessions are read in which an agent matches: that takes longer than one sum.
+
         Raises:
             BadArgument: a value that cannot be used.
         """
@@ -212,13 +218,19 @@ class Reporting:
         now = self._clock()
         agents = None
         if agent_match is not None:
-            agents = agents_meant(agent_match, await self._store.distinct(Dimension.AGENT_TYPE))
+            known = await self._store.distinct(Dimension.AGENT_TYPE)
+            # The main agent is no delegation, but others may be below it.
+            agents = agents_meant(agent_match, known if agent_mode == "nearest" else {*known, _MAIN})
         question = SpanFilter(
             agent_types=agents, project=project, since=moment("since", since, now), until=moment("until", until, now)
         )
         dimensions = list(dict.fromkeys(group_by))
-        groups = [_group_object(group) for group in await self._store.group(question, dimensions)]
-        overall = await self._store.group(question, ())
+        if agents is not None and agent_mode == "ancestor":
+            below = await self._delegations_below(agents, question)
+            found, overall = summed(below, dimensions), summed(below, ())
+        else:
+            found, overall = await self._store.group(question, dimensions), await self._store.group(question, ())
+        groups = [_group_object(group) for group in found]
         start = 0
         if cursor is not None:
             mark = cursors.decode(cursor)
@@ -305,6 +317,24 @@ class Reporting:
             missing = {span.parent_span_id for span in found.values() if span.parent_span_id} - ids - between.keys()
         return bridged(spans, between) if between else spans
 
+    async def _delegations_below(self, agents: frozenset[str], question: SpanFilter) -> list[Span]:
+        """Delegations to some agents and all below such agents' runs, as far as they meet the rest of a question."""
+        session_ids: dict[str, None] = {}
+        cursor: str | None = None
+        while True:
+            matching = SpanFilter(kinds=AGENT_RUNS, agent_types=agents)
+            page = await self._store.scan(matching, PageRequest(limit=_SCAN_PAGE, after=cursor))
+            session_ids |= dict.fromkeys(span.session_id for span in page.items)
+            cursor = page.next
+            if cursor is None:
+                break
+        found: list[Span] = []
+        for session_id in session_ids:
+            runs = await self._bridged(await self._store.trajectory(session_id, AGENT_RUNS))
+            meant = selected(runs, agents, MatchMode.ANCESTOR)
+            found += [span for span in runs if span.span_id in meant and _meets(span, question)]
+        return found
+
     async def _with_texts(self, nodes: Sequence[Node]) -> list[Node]:
         whole = await self._store.spans([node.span.span_id for node in nodes])
         return [
@@ -323,6 +353,16 @@ def _after(nodes: list[Node], cursor: str | None) -> list[Node]:
     if place is None:
         raise BadArgument("cursor", cursor, "the span it stood at is gone; begin again without a cursor")
     return nodes[place + 1 :]
+
+
+def _meets(span: Span, question: SpanFilter) -> bool:
+    """Whether a span is a delegation of the project and the time that a question names."""
+    return (
+        span.kind is SpanKind.DELEGATION
+        and question.project in {None, span.project}
+        and (question.since is None or span.started_at >= question.since)
+        and (question.until is None or span.started_at < question.until)
+    )
 
 
 def _found_object(span: Span) -> dict[str, Any]:

@@ -9,7 +9,7 @@ AgentMatch = Annotated[
     Field(min_length=1, max_length=200, description="Python regular expression searched in the agent type"),
 ]
 AgentMode = Annotated[
-    Literal["nearest", "ancestor"], Field(description="agent_match keeps what it did itself, or all below it too")
+    Literal["nearest", "ancestor"], Field(description="agent_match keeps what such agents did, or all below them too")
 ]
 Cursor = Annotated[str | None, Field(max_length=400, description="next_cursor of the page before")]
 MaxChars = Annotated[int, Field(ge=2000, le=200_000, description="Cap on the whole answer, in characters")]
