@@ -20,6 +20,7 @@ from storage.store import Store
 if TYPE_CHECKING:
     from mcp_server.service.capturing import Capturing
     from mcp_server.service.crediting import Crediting
+    from mcp_server.service.exporting import Exporting
     from mcp_server.service.importing import Importing
     from mcp_server.service.recording import Recording
     from mcp_server.service.reporting import Reporting
@@ -57,6 +58,13 @@ class App:
         from mcp_server.service.crediting import Crediting  # noqa: PLC0415 - as above
 
         return Crediting(self.store, self.reporting.present)
+
+    @cached_property
+    def exporting(self) -> "Exporting":
+        """Writes out what is recorded."""
+        from mcp_server.service.exporting import Exporting  # noqa: PLC0415 - as above
+
+        return Exporting(self.store, feed=self.capturing)
 
     @cached_property
     def recording(self) -> "Recording":

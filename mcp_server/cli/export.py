@@ -1,56 +1,131 @@
-"""`export`: spans as JSON lines."""
+"""`export`: spans, rows to train on, or sessions for a judge, as JSON lines."""
 
-import json
-import sys
+from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import IO, Any
+from typing import Any, Final, Literal
 
 import click
 
 from mcp_server.cli.app import App, database_option, run
+from mcp_server.cli.options import agent_mode_option
+from mcp_server.cli.targets import FilePerAgent, OneFile, Target
+from mcp_server.service.agent_match import AgentMode
+
+Format = Literal["spans", "triplets", "trajectories"]
+
+_NEEDS: Final = {
+    "kinds": ("spans",),
+    "agent_match": ("spans", "triplets", "trajectories"),
+    "reward_agent_match": ("triplets", "trajectories"),
+    "reward_policy": ("triplets", "trajectories"),
+    "split_by": ("spans", "triplets", "trajectories"),
+}
+"""Option -> formats that know it. The judge's format is none of them."""
+_OPTIONS: Final = {"kinds": "--kind"}
+"""Options that are not called as their parameter is."""
 
 
 @click.command()
-@click.option("--output", "-o", type=click.Path(path_type=Path, dir_okay=False), help="File; default: stdout.")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["spans", "triplets", "trajectories"]),
+    help="Spans, which `import` reads back unchanged (default); or rows to train on: one for each answer of a model,"
+    " or one for each agent run.",
+)
+@click.option(
+    "--llm-judge-format",
+    "for_judge",
+    is_flag=True,
+    help="Instead: each session that did not wholly succeed, with its three likeliest culprits in full.",
+)
+@click.option(
+    "--output", "-o", type=click.Path(path_type=Path), help="New file, or folder with --split-by; default: stdout."
+)
+@click.option("--split-by", type=click.Choice(["agent_type"]), help="One file for each agent, into a folder.")
 @click.option("--session", "session_id", help="Only this session.")
 @click.option("--since", metavar="TIME", help="Started since: ISO 8601, or a span back such as 7d or 24h.")
 @click.option("--until", metavar="TIME", help="Started before.")
 @click.option("--agent-match", metavar="REGEX", help="Regular expression searched in the agent type.")
+@agent_mode_option
+@click.option("--reward-agent-match", metavar="REGEX", help="Only rewards of agents in whose type this is found.")
+@click.option(
+    "--reward-policy",
+    type=click.Choice(["last", "every", "session"]),
+    help="Which answers get a reward: the last one that of its agent run (default), every one that of its run, or every"
+    " one that of the whole session. An answer's own reward comes first.",
+)
 @click.option(
     "--kind",
     "kinds",
     type=click.Choice(["session", "delegation", "llm_call", "tool_call"]),
     multiple=True,
-    help="Only these kinds; may be repeated. Default: all.",
+    help="Only spans of these kinds; may be repeated. Default: all.",
 )
 @database_option
-def command(db: str | None, output: Path | None, **question: Any) -> None:
-    """Write spans as JSON, one on a line, in the order of recording. `import` reads them back unchanged."""
+def command(
+    db: str | None,
+    form: Format | None,
+    output: Path | None,
+    split_by: str | None,
+    *,
+    for_judge: bool,
+    **options: Any,
+) -> None:
+    """Write what is recorded as JSON, one object on a line. Nothing that is there already is overwritten."""
+    if for_judge and form is not None:
+        raise click.UsageError("--llm-judge-format is a format of its own: leave out --format")
+    chosen = "judge" if for_judge else form or "spans"
+    _refuse_what_does_not_apply(chosen, {**options, "split_by": split_by})
+    target = _target(output, split_by)
 
     async def exporting(app: App) -> int:
         written = 0
-        with _target(output) as file:
-            async for span in app.reporting.exported(**question):
-                file.write(json.dumps(span, ensure_ascii=False, separators=(",", ":")) + "\n")
+        with target:
+            async for row in _rows(app, chosen, **options):
+                target.write(row)
                 written += 1
         return written
 
     written = run(db, exporting)
-    click.echo(f"{written} spans written", err=True)
+    click.echo(f"{written} {'sessions' if for_judge else 'spans' if chosen == 'spans' else 'rows'} written", err=True)
 
 
-class _target:  # noqa: N801 - used as a function
-    """The file to write to; stdout stays open."""
+def _rows(
+    app: App,
+    chosen: str,
+    *,
+    kinds: tuple[str, ...],
+    reward_agent_match: str | None,
+    reward_policy: Literal["last", "every", "session"] | None,
+    agent_mode: AgentMode,
+    **limits: str | None,
+) -> AsyncIterator[dict[str, Any]]:
+    from mcp_server.service.exporting import Scope  # noqa: PLC0415 - `--help` does not need it
 
-    def __init__(self, path: Path | None) -> None:
-        self._path = path
-        self._file: IO[str] = sys.stdout
+    scope = Scope(agent_mode=agent_mode, **limits)
+    if chosen == "spans":
+        return app.exporting.spans(scope, kinds)
+    if chosen == "judge":
+        return app.exporting.cases(scope)
+    return app.exporting.triplets(
+        scope, reward_agent_match=reward_agent_match, policy=reward_policy or "last", merged=chosen == "trajectories"
+    )
 
-    def __enter__(self) -> IO[str]:
-        if self._path is not None:
-            self._file = self._path.open("x", encoding="utf-8")
-        return self._file
 
-    def __exit__(self, *_: object) -> None:
-        if self._path is not None:
-            self._file.close()
+def _refuse_what_does_not_apply(chosen: str, options: dict[str, Any]) -> None:
+    for name, formats in _NEEDS.items():
+        if options[name] and chosen not in formats:
+            option = _OPTIONS.get(name, f"--{name.replace('_', '-')}")
+            given = "--llm-judge-format" if chosen == "judge" else f"--format {chosen}"
+            raise click.UsageError(f"{option} does not go with {given}; it goes with --format {', '.join(formats)}")
+
+
+def _target(output: Path | None, split_by: str | None) -> Target:
+    if split_by is None:
+        if output is not None and output.is_dir():
+            raise click.UsageError(f"--output {output} is a folder: name a new file in it, or add --split-by")
+        return OneFile(output)
+    if output is None or output.is_file():
+        raise click.UsageError("--split-by writes several files: name a folder with --output")
+    return FilePerAgent(output)

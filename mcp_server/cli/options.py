@@ -33,3 +33,15 @@ def limit_option(default: int) -> Callable[[Command], Command]:
     return click.option(
         "--limit", type=click.IntRange(1, 1000), default=default, show_default=True, help="At most so many."
     )
+
+
+def agent_mode_option(command: Command) -> Command:
+    """How `--agent-match` is read."""
+    option = click.option(
+        "--agent-mode",
+        type=click.Choice(["nearest", "ancestor"]),
+        default="nearest",
+        show_default=True,
+        help="What --agent-match keeps: what such an agent did itself, or all that is below it as well.",
+    )
+    return option(command)

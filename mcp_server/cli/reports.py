@@ -18,7 +18,7 @@ from mcp_server.cli.rendering import (
 )
 
 _FIGURES: Final = frozenset(
-    {"n", "calls", "own", "subtree", "cost", "tokens", "duration", "median", "p95", "tools", "net"}
+    {"n", "calls", "own", "subtree", "cost", "tokens", "duration", "critical", "median", "p95", "tools", "net"}
 )
 
 
@@ -38,16 +38,20 @@ def print_trajectory(answer: Mapping[str, Any]) -> None:
             span["model"] or NOTHING,
             span["status"],
             span["outcome"],
+            span.get("outcome_source", NOTHING),
             count(span.get("tool_call_count")),
             money(span["cost_usd"]),
             money(span["subtree_cost_usd"]),
             duration(span["duration_ms"]),
+            duration(span.get("critical_ms")),
             span["span_id"],
             one_line(span.get("name") or span.get("task"), 48),
         )
         for lines, span in zip(_branches(spans), spans, strict=True)
     ]
-    columns = ("agent", "model", "status", "outcome", "calls", "own", "subtree", "duration", "span", "task")
+    columns = (
+        "agent", "model", "status", "outcome", "by", "calls", "own", "subtree", "duration", "critical", "span", "task",
+    )  # fmt: skip
     print_table(columns, rows, right=_FIGURES)
     for repair in answer["repairs"]:
         click.echo(f"note: {repair['span_id']}: {repair['reason']}")

@@ -5,7 +5,7 @@ from typing import Any
 import click
 
 from mcp_server.cli.app import App, database_option, json_option, run
-from mcp_server.cli.options import limit_option
+from mcp_server.cli.options import agent_mode_option, limit_option
 from mcp_server.cli.rendering import left_out, print_json
 from mcp_server.cli.reports import print_stats
 from storage.queries import Dimension
@@ -22,6 +22,7 @@ from storage.queries import Dimension
     help="What to group by; may be repeated.",
 )
 @click.option("--agent-match", metavar="REGEX", help="Regular expression searched in the agent type.")
+@agent_mode_option
 @click.option("--project", metavar="PATH", help="Exact project path.")
 @click.option("--since", metavar="TIME", help="Started since: ISO 8601, or a span back such as 7d or 24h.")
 @click.option("--until", metavar="TIME", help="Started before.")

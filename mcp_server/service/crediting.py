@@ -8,8 +8,7 @@ from mcp_server.analysis.credit import Assessment, Share, Suspect, assess, verdi
 from mcp_server.analysis.credit_by_arm import ArmCredit, by_arm
 from mcp_server.analysis.players import last_results, trajectory
 from mcp_server.analysis.weights import weight
-from mcp_server.service.agent_match import BadPattern, matching
-from mcp_server.service.errors import BadArgument
+from mcp_server.service.agent_match import agents_meant
 from mcp_server.service.fitting import DEFAULT_CHARS, fitted
 from mcp_server.service.moments import moment
 from mcp_server.service.present import Present
@@ -111,10 +110,7 @@ class Crediting:
         chosen, left_out = await self._sessions(moment("since", since, now), moment("until", until, now))
         arms = by_arm([await self._assessed(session_id) for session_id in chosen])
         if agent_match is not None:
-            try:
-                agents = matching(agent_match, {arm.agent_type for arm in arms})
-            except BadPattern as error:
-                raise BadArgument("agent_match", agent_match, str(error)) from error
+            agents = agents_meant(agent_match, {arm.agent_type for arm in arms})
             arms = [arm for arm in arms if arm.agent_type in agents]
         answer: dict[str, Any] = {
             "arms": [_arm_object(arm) for arm in arms],

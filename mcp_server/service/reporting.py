@@ -1,28 +1,33 @@
 """Answers about what is recorded: one session, delegations that match, statistics."""
 
 import json
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
 
+from mcp_server.analysis.agent_runs import MatchMode, selected
 from mcp_server.analysis.quantiles import quantile, wilson
-from mcp_server.analysis.trees import Node, bridged, grow
+from mcp_server.analysis.repair import Move, repair
+from mcp_server.analysis.trees import Node, Repair, bridged, grow
 from mcp_server.service import cursors, shapes
-from mcp_server.service.agent_match import BadPattern, matching
+from mcp_server.service.agent_match import AgentMode, agents_meant
 from mcp_server.service.errors import BadArgument, UnknownId
 from mcp_server.service.fitting import DEFAULT_CHARS, fitted
+from mcp_server.service.grouping import summed
 from mcp_server.service.moments import moment
 from mcp_server.service.present import Feed, Present
+from mcp_server.service.session_tree import critical_ms, node_object, repair_object, totals
 from mcp_server.service.shapes import Detail, session_object, span_object
 from storage.errors import BadCursor
-from storage.queries import AGENT_RUNS, ALL_KINDS, Dimension, Group, PageRequest, SpanFilter
+from storage.queries import AGENT_RUNS, ALL_KINDS, CALLS, Dimension, Group, PageRequest, SpanFilter
 from storage.records import Span
 from storage.store import Store
 from storage.vocabulary import Outcome, SpanKind, Status
 
 PAGE: Final = 50
 _CHAIN_LIMIT: Final = 64
-_EXPORT_PAGE: Final = 500
+_MAIN: Final = "main"
+_SCAN_PAGE: Final = 500
 _REPAIRS_SHOWN: Final = 20  # all of them are counted in the totals
 
 
@@ -60,6 +65,7 @@ class Reporting:
         detail: Detail = "summary",
         kinds: Sequence[SpanKind] | None = None,
         agent_match: str | None = None,
+        agent_mode: AgentMode = "nearest",
         cursor: str | None = None,
         limit: int = 200,
         max_chars: int | None = DEFAULT_CHARS,
@@ -71,6 +77,7 @@ class Reporting:
             detail: `skeleton` (figures), `summary` (and the heads of texts), `full` (every field).
             kinds: which spans; without it agents' runs, and in full detail calls of models and tools as well.
             agent_match: only spans of agents in whose type this regular expression is found.
+            agent_mode: whether that agent made the span itself, or any one above it counts.
             cursor: where to go on.
             limit: at most so many spans.
             max_chars: of the whole answer.
@@ -83,24 +90,28 @@ class Reporting:
         chosen = await self.present.session(session_id)
         wanted = frozenset(kinds) if kinds else (ALL_KINDS if detail == "full" else AGENT_RUNS)
         counts = await self._store.span_counts(chosen)
-        spans = await self._bridged(await self._store.trajectory(chosen, wanted))
-        tree = grow(spans)
+        # Agents' runs are always needed: sums and the critical path are of the whole session.
+        known = await self._store.trajectory(chosen, ALL_KINDS if wanted & CALLS else AGENT_RUNS)
+        repaired = repair(await self._bridged(known), now=self._clock())
+        spans = {span.span_id: span for span in repaired.spans}
+        tree = grow(bridged((span for span in repaired.spans if span.kind in wanted), spans))
         nodes = list(tree.nodes)
         if agent_match is not None:
-            agents = self._matching(agent_match, {node.span.agent_type for node in nodes})
-            nodes = [node for node in nodes if node.span.agent_type in agents]
+            agents = agents_meant(agent_match, {span.agent_type for span in repaired.spans})
+            meant = selected(repaired.spans, agents, MatchMode(agent_mode))
+            nodes = [node for node in nodes if node.span.span_id in meant]
         rest = _after(nodes, cursor)
         page = rest[:limit]
         if detail != "skeleton":
             page = await self._with_texts(page)
-        runs = [span for span in spans if span.kind in AGENT_RUNS]
+        runs = [span for span in repaired.spans if span.kind in AGENT_RUNS]
+        critical = critical_ms(repaired.spans)
+        repairs: list[Repair | Move] = [*tree.repairs, *repaired.moves]
         answer: dict[str, Any] = {
             "session_id": chosen,
-            "totals": _totals(runs, counts, len(tree.repairs)),
-            "repairs": [
-                {"span_id": repair.span_id, "fault": repair.fault, "reason": repair.reason} for repair in tree.repairs
-            ][:_REPAIRS_SHOWN],
-            "spans": [_node_object(node, detail) for node in page],
+            "totals": totals(runs, counts, len(repairs)),
+            "repairs": [repair_object(found) for found in repairs[:_REPAIRS_SHOWN]],
+            "spans": [node_object(node, detail, critical) for node in page],
             "returned": len(page),
             "total": len(nodes),
         }
@@ -141,7 +152,7 @@ class Reporting:
         agents = frozenset({agent_type}) if agent_type is not None else None
         if agent_match is not None:
             known = await self._store.distinct(Dimension.AGENT_TYPE) if agents is None else agents
-            agents = self._matching(agent_match, known)
+            agents = agents_meant(agent_match, known)
         question = SpanFilter(
             agent_types=agents,
             model=model,
@@ -176,6 +187,7 @@ class Reporting:
         group_by: Sequence[Dimension] = (Dimension.AGENT_TYPE, Dimension.MODEL),
         *,
         agent_match: str | None = None,
+        agent_mode: AgentMode = "nearest",
         project: str | None = None,
         since: str | None = None,
         until: str | None = None,
@@ -185,6 +197,8 @@ class Reporting:
     ) -> dict[str, Any]:
         """Delegations summed up by what they have in common, most frequent group first.
 
+        In the mode `ancestor`, all sessions are read in which an agent matches: that takes longer than one sum.
+
         Raises:
             BadArgument: a value that cannot be used.
         """
@@ -192,13 +206,19 @@ class Reporting:
         now = self._clock()
         agents = None
         if agent_match is not None:
-            agents = self._matching(agent_match, await self._store.distinct(Dimension.AGENT_TYPE))
+            known = await self._store.distinct(Dimension.AGENT_TYPE)
+            # The main agent is no delegation, but others may be below it.
+            agents = agents_meant(agent_match, known if agent_mode == "nearest" else {*known, _MAIN})
         question = SpanFilter(
             agent_types=agents, project=project, since=moment("since", since, now), until=moment("until", until, now)
         )
         dimensions = list(dict.fromkeys(group_by))
-        groups = [_group_object(group) for group in await self._store.group(question, dimensions)]
-        overall = await self._store.group(question, ())
+        if agents is not None and agent_mode == "ancestor":
+            below = await self._delegations_below(agents, question)
+            found, overall = summed(below, dimensions), summed(below, ())
+        else:
+            found, overall = await self._store.group(question, dimensions), await self._store.group(question, ())
+        groups = [_group_object(group) for group in found]
         start = 0
         if cursor is not None:
             mark = cursors.decode(cursor)
@@ -246,39 +266,6 @@ class Reporting:
         ]
         return {**span_object(found, "full"), "rewards": judgements}
 
-    async def exported(
-        self,
-        *,
-        session_id: str | None = None,
-        since: str | None = None,
-        until: str | None = None,
-        agent_match: str | None = None,
-        kinds: Sequence[str] = (),
-    ) -> AsyncIterator[dict[str, Any]]:
-        """Every span that matches, with every field, in the order of recording; a page of the store at a time.
-
-        Raises:
-            BadArgument: a value that cannot be used.
-        """
-        await self.present.fresh()
-        now = self._clock()
-        question = SpanFilter(
-            kinds=frozenset(SpanKind(kind) for kind in kinds) or ALL_KINDS,
-            session_id=session_id,
-            since=moment("since", since, now),
-            until=moment("until", until, now),
-        )
-        cursor: str | None = None
-        while True:
-            page = await self._store.scan(question, PageRequest(limit=_EXPORT_PAGE, after=cursor))
-            agents = None if agent_match is None else self._matching(agent_match, {s.agent_type for s in page.items})
-            for span in page.items:
-                if agents is None or span.agent_type in agents:
-                    yield shapes.exported(span)
-            cursor = page.next
-            if cursor is None:
-                return
-
     async def known(self, dimension: Dimension) -> list[str]:
         """The known values of a dimension, most frequent first."""
         return await self._store.distinct(dimension)
@@ -296,6 +283,24 @@ class Reporting:
             missing = {span.parent_span_id for span in found.values() if span.parent_span_id} - ids - between.keys()
         return bridged(spans, between) if between else spans
 
+    async def _delegations_below(self, agents: frozenset[str], question: SpanFilter) -> list[Span]:
+        """Delegations to some agents and all below such agents' runs, as far as they meet the rest of a question."""
+        session_ids: dict[str, None] = {}
+        cursor: str | None = None
+        while True:
+            matching = SpanFilter(kinds=AGENT_RUNS, agent_types=agents)
+            page = await self._store.scan(matching, PageRequest(limit=_SCAN_PAGE, after=cursor))
+            session_ids |= dict.fromkeys(span.session_id for span in page.items)
+            cursor = page.next
+            if cursor is None:
+                break
+        found: list[Span] = []
+        for session_id in session_ids:
+            runs = await self._bridged(await self._store.trajectory(session_id, AGENT_RUNS))
+            meant = selected(runs, agents, MatchMode.ANCESTOR)
+            found += [span for span in runs if span.span_id in meant and _meets(span, question)]
+        return found
+
     async def _with_texts(self, nodes: Sequence[Node]) -> list[Node]:
         whole = await self._store.spans([node.span.span_id for node in nodes])
         return [
@@ -304,13 +309,6 @@ class Reporting:
             else node
             for node in nodes
         ]
-
-    @staticmethod
-    def _matching(pattern: str, agent_types: Sequence[str] | set[str] | frozenset[str]) -> frozenset[str]:
-        try:
-            return matching(pattern, agent_types)
-        except BadPattern as error:
-            raise BadArgument("agent_match", pattern, str(error)) from error
 
 
 def _after(nodes: list[Node], cursor: str | None) -> list[Node]:
@@ -323,52 +321,18 @@ def _after(nodes: list[Node], cursor: str | None) -> list[Node]:
     return nodes[place + 1 :]
 
 
-def _node_object(node: Node, detail: Detail) -> dict[str, Any]:
-    shown = span_object(node.span, detail)
-    shown.pop("session_id", None)
-    return {
-        "span_id": shown.pop("span_id"),
-        "parent_span_id": shown.pop("parent_span_id"),
-        "depth": node.depth,
-        **shown,
-    }
+def _meets(span: Span, question: SpanFilter) -> bool:
+    """Whether a span is a delegation of the project and the time that a question names."""
+    return (
+        span.kind is SpanKind.DELEGATION
+        and question.project in {None, span.project}
+        and (question.since is None or span.started_at >= question.since)
+        and (question.until is None or span.started_at < question.until)
+    )
 
 
 def _found_object(span: Span) -> dict[str, Any]:
     return {"session_id": span.session_id, "project": span.project, **span_object(span, "summary")}
-
-
-def _totals(runs: Sequence[Span], counts: dict[SpanKind, int], repairs: int) -> dict[str, Any]:
-    """Of the whole session, whatever part of it is shown."""
-    costs = [span.cost_usd for span in runs if span.cost_usd is not None]
-    delegations = [span for span in runs if span.kind is SpanKind.DELEGATION]
-    outcomes = {outcome: sum(span.outcome is outcome for span in delegations) for outcome in Outcome}
-    statuses = {status: sum(span.status is status for span in delegations) for status in Status}
-    ends = [span.ended_at or span.observed_at or span.started_at for span in runs]
-    starts = [span.started_at for span in runs]
-    tokens = [
-        count
-        for span in runs
-        for count in (
-            span.input_tokens,
-            span.output_tokens,
-            span.cache_read_tokens,
-            span.cache_write_5m_tokens,
-            span.cache_write_1h_tokens,
-        )
-        if count is not None
-    ]
-    return {
-        "spans": {kind.value: counts.get(kind, 0) for kind in SpanKind},
-        "delegations": len(delegations),
-        "statuses": {status.value: n for status, n in statuses.items() if n},
-        "outcomes": {outcome.value: n for outcome, n in outcomes.items() if n},
-        "cost_usd": sum(costs) if costs else None,
-        "unpriced": sum(span.cost_usd is None for span in runs),
-        "total_tokens": sum(tokens) if tokens else None,
-        "duration_ms": int((max(ends) - min(starts)).total_seconds() * 1000) if runs else None,
-        "repairs": repairs,
-    }
 
 
 def _group_object(group: Group) -> dict[str, Any]:

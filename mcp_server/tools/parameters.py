@@ -8,6 +8,9 @@ AgentMatch = Annotated[
     str | None,
     Field(min_length=1, max_length=200, description="Python regular expression searched in the agent type"),
 ]
+AgentMode = Annotated[
+    Literal["nearest", "ancestor"], Field(description="agent_match keeps what such agents did, or all below them too")
+]
 Cursor = Annotated[str | None, Field(max_length=400, description="next_cursor of the page before")]
 MaxChars = Annotated[int, Field(ge=2000, le=200_000, description="Cap on the whole answer, in characters")]
 Project = Annotated[str | None, Field(min_length=1, max_length=4096, description="Exact project path")]

@@ -7,7 +7,7 @@ from pydantic import Field
 
 from mcp_server.service.fitting import DEFAULT_CHARS
 from mcp_server.service.reporting import Reporting
-from mcp_server.tools.parameters import AgentMatch, Cursor, MaxChars, Project, Since, Until
+from mcp_server.tools.parameters import AgentMatch, AgentMode, Cursor, MaxChars, Project, Since, Until
 from mcp_server.tools.strict import READS, strict_tool
 from storage.queries import Dimension
 
@@ -23,6 +23,7 @@ def tools(reporting: Reporting) -> list[Tool]:
             list[GroupBy] | None, Field(max_length=7, description="Default: agent_type and model; [] sums up all")
         ] = None,
         agent_match: AgentMatch = None,
+        agent_mode: AgentMode = "nearest",
         project: Project = None,
         since: Since = None,
         until: Until = None,
@@ -39,6 +40,7 @@ def tools(reporting: Reporting) -> list[Tool]:
         return await reporting.stats(
             [Dimension(one) for one in chosen],
             agent_match=agent_match,
+            agent_mode=agent_mode,
             project=project,
             since=since,
             until=until,

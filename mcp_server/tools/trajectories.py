@@ -9,6 +9,7 @@ from mcp_server.service.fitting import DEFAULT_CHARS
 from mcp_server.service.reporting import Reporting
 from mcp_server.tools.parameters import (
     AgentMatch,
+    AgentMode,
     Cursor,
     MaxChars,
     Outcome,
@@ -38,20 +39,23 @@ def tools(reporting: Reporting) -> list[Tool]:
             Field(min_length=1, max_length=4, description="Only these kinds of span"),
         ] = None,
         agent_match: AgentMatch = None,
+        agent_mode: AgentMode = "nearest",
         cursor: Cursor = None,
         limit: Annotated[int, Field(ge=1, le=1000)] = 200,
         max_chars: MaxChars = DEFAULT_CHARS,
     ) -> dict[str, Any]:
         """Show what one session delegated, as a tree: agent, model, status, outcome, own and subtree cost, duration.
 
-        Spans come parents before children, siblings by start; totals are of the whole session. Not for finding
-        delegations over many sessions: use search_delegations. Not for sums: use get_stats.
+        Spans come parents before children, siblings by start; totals are of the whole session. outcome_source says what
+        an outcome rests on, critical_ms for how long the whole session waited for that run. Not for finding delegations
+        over many sessions: use search_delegations. Not for sums: use get_stats.
         """
         return await reporting.trajectory(
             session_id,
             detail=detail,
             kinds=[vocabulary.SpanKind(kind) for kind in kinds] if kinds else None,
             agent_match=agent_match,
+            agent_mode=agent_mode,
             cursor=cursor,
             limit=limit,
             max_chars=max_chars,

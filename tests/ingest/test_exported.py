@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from mcp_server.ingest.redaction import Redactor
 from mcp_server.ingest.texts import TextKeeper
-from mcp_server.service.reporting import Reporting
+from mcp_server.service.exporting import Exporting, Scope
 from storage.opening import open_store
 from storage.queries import Batch
 from storage.records import Reward, Span
@@ -26,7 +26,7 @@ pytestmark = pytest.mark.anyio
 
 
 async def _export(store: Store, file: Path) -> list[dict[str, Any]]:
-    lines = [line async for line in Reporting(store, clock=lambda: captured.LONG_AFTER).exported()]
+    lines = [line async for line in Exporting(store, clock=lambda: captured.LONG_AFTER).spans(Scope())]
     file.write_text("".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines), encoding="utf-8")
     return lines
 

@@ -106,3 +106,28 @@ async def test_a_cost_per_success_needs_every_outcome_and_every_cost(ask: Ask, s
     assert (await groups(ask, group_by=["agent_type"]))["Explore",]["cost_per_success_usd"] == 0.75
     await store.add(Batch(spans=[a_span(cost_usd=0.1)]))
     assert (await groups(ask, group_by=["agent_type"]))["Explore",]["cost_per_success_usd"] is None
+
+
+async def test_all_below_an_agent_can_be_summed_up(ask: Ask, store: Store) -> None:
+    """main > (Explore > call > reviewer, Plan), and an Explore of another session."""
+    below = {"started_at": at(5), "ended_at": at(6)}
+    spans = [
+        a_span(span_id="main", kind=SpanKind.SESSION, agent_type="main"),
+        a_span(span_id="explore", parent_span_id="main", project="/a"),
+        a_span(span_id="call", parent_span_id="explore", kind=SpanKind.TOOL_CALL, agent_type="Explore"),
+        a_span(span_id="review", parent_span_id="call", agent_type="reviewer", cost_usd=0.5, project="/b", **below),
+        a_span(span_id="plan", parent_span_id="main", agent_type="Plan"),
+        a_span(session_id="session-2"),
+    ]
+    await store.add(Batch(spans=spans, rewards=[a_reward(span_id="review")]))
+    whole = await groups(ask, group_by=["agent_type"])
+    explore = {"agent_match": "^Explore$", "group_by": ["agent_type"]}
+    assert await groups(ask, **explore) == {("Explore",): whole["Explore",]}
+    assert await groups(ask, **explore, agent_mode="ancestor") == {
+        ("Explore",): whole["Explore",],
+        ("reviewer",): whole["reviewer",],
+    }
+    assert (await ask("get_stats", agent_match="^main$"))["totals"]["n"] == 0
+    for question, n in (({}, 3), ({"project": "/a"}, 1), ({"since": "3597s"}, 1), ({"until": "3597s"}, 2)):
+        answer = await ask("get_stats", agent_match="^main$", agent_mode="ancestor", **question)
+        assert answer["totals"]["n"] == n, question

@@ -7,8 +7,8 @@ import pytest
 from storage.queries import Batch
 from storage.records import Span
 from storage.store import Store
-from storage.vocabulary import SpanKind
-from tests.factories import a_span, at
+from storage.vocabulary import RewardSource, SpanKind, Status
+from tests.factories import a_reward, a_span, at
 from tests.tools.asking import Ask
 
 pytestmark = pytest.mark.anyio
@@ -186,3 +186,72 @@ async def test_a_delegation_below_a_call_hangs_on_the_agent_above_it(ask: Ask, s
     assert [(span["span_id"], span["depth"]) for span in answer["spans"]] == [("outer", 0), ("inner", 1)]
     assert answer["spans"][0]["subtree_cost_usd"] == 2.0
     assert answer["repairs"] == []
+
+
+async def test_the_critical_path_says_for_how_long_all_waited_for_a_run(ask: Ask, store: Store) -> None:
+    spans = [
+        a_span(span_id="main", kind=SpanKind.SESSION, agent_type="main", ended_at=at(100)),
+        a_span(span_id="quick", parent_span_id="main", started_at=at(10), ended_at=at(20)),
+        a_span(span_id="slow", parent_span_id="main", started_at=at(10), ended_at=at(90)),
+    ]
+    await store.add(Batch(spans=spans))
+    for detail in ("skeleton", "summary", "full"):
+        answer = await ask("get_trajectory", session_id="session-1", detail=detail)
+        waited = {span["span_id"]: span.get("critical_ms") for span in answer["spans"]}
+        assert waited == {"main": 20_000, "slow": 80_000, "quick": None}
+        assert sum(filter(None, waited.values())) == answer["totals"]["duration_ms"]
+
+
+async def test_an_outcome_says_what_it_rests_on(ask: Ask, store: Store) -> None:
+    spans = [
+        a_span(span_id="tested", started_at=at(1)),
+        a_span(span_id="broken", started_at=at(2), ended_at=at(3), status=Status.ERROR),
+        a_span(span_id="praised", started_at=at(3), ended_at=at(4)),
+        a_span(span_id="silent", started_at=at(4), ended_at=at(5)),
+    ]
+    rewards = [
+        a_reward(span_id="tested", source=RewardSource.TEST),
+        a_reward(span_id="praised", source=RewardSource.KEYWORD),
+    ]
+    await store.add(Batch(spans=spans, rewards=rewards))
+    answer = await ask("get_trajectory", session_id="session-1", detail="skeleton")
+    assert {span["span_id"]: (span["outcome"], span.get("outcome_source")) for span in answer["spans"]} == {
+        "tested": ("success", "test"),
+        "broken": ("failure", "structure"),
+        "praised": ("unknown", None),
+        "silent": ("unknown", None),
+    }
+
+
+async def test_a_call_that_floated_up_is_shown_below_its_agent_and_the_move_is_reported(ask: Ask, store: Store) -> None:
+    floated = a_span(
+        span_id="floated", parent_span_id="main", kind=SpanKind.TOOL_CALL, agent_type="Plan", started_at=at(30.2),
+        ended_at=at(30.4),
+    )  # fmt: skip
+    await store.add(Batch(spans=[*a_session(), floated]))
+    answer = await ask("get_trajectory", session_id="session-1", detail="full")
+    assert [(span["span_id"], span["depth"]) for span in answer["spans"]][-2:] == [("plan", 1), ("floated", 2)]
+    assert answer["spans"][-1]["parent_span_id"] == "plan"
+    (repair,) = answer["repairs"]
+    assert (repair["span_id"], repair["fault"], repair["from_parent"], repair["to_parent"]) == (
+        "floated",
+        "misplaced",
+        "main",
+        "plan",
+    )
+    assert "names Plan" in repair["reason"]
+    assert answer["totals"]["repairs"] == 1
+
+
+async def test_agent_match_keeps_all_below_an_agent_where_that_is_asked_for(ask: Ask, store: Store) -> None:
+    await store.add(Batch(spans=a_session()))
+    assert await ids(ask, session_id="session-1", agent_match="^Explore$") == ["explore"]
+    below = {"agent_match": "^Explore$", "agent_mode": "ancestor"}
+    assert await ids(ask, session_id="session-1", **below) == ["explore", "review"]
+    assert await ids(ask, session_id="session-1", **below, kinds=["delegation"]) == ["explore", "review"]
+
+
+async def test_totals_are_of_the_whole_session_also_where_no_run_is_shown(ask: Ask, store: Store) -> None:
+    await store.add(Batch(spans=a_session()))
+    totals = (await ask("get_trajectory", session_id="session-1", kinds=["tool_call"]))["totals"]
+    assert (totals["delegations"], totals["cost_usd"]) == (3, 1.75)
