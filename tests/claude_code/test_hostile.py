@@ -139,8 +139,8 @@ async def test_any_field_may_hold_anything(what: str, store: Store, tmp_path: Pa
 
 @pytest.mark.slow
 @pytest.mark.parametrize("what", WRONG)
-async def test_every_field_may_hold_anything(what: str, store: Store, tmp_path: Path) -> None:
-    for number, spot in enumerate(_spots()):
+async def test_hundreds_of_fields_may_hold_anything(what: str, store: Store, tmp_path: Path) -> None:
+    for number, spot in enumerate(_spots()[::4]):
         _write(tmp_path / "projects" / str(number), spot.mutated(WRONG[what]))
     await _survives(store, tmp_path / "projects")
 
