@@ -17,7 +17,7 @@ from mcp_server.service.grouping import summed
 from mcp_server.service.moments import moment
 from mcp_server.service.present import Feed, Present
 from mcp_server.service.session_tree import critical_ms, node_object, repair_object, totals
-from mcp_server.service.shapes import Detail, session_object, span_object
+from mcp_server.service.shapes import Detail, rounded, session_object, span_object
 from storage.errors import BadCursor
 from storage.queries import AGENT_RUNS, ALL_KINDS, CALLS, Dimension, Group, PageRequest, SpanFilter
 from storage.records import Span
@@ -341,11 +341,13 @@ def _group_object(group: Group) -> dict[str, Any]:
         "key": group.key,
         "n": group.n,
         "verified_n": group.verified_n,
-        "success": None if judged is None else {"rate": judged.rate, "low": judged.low, "high": judged.high},
-        "mean_reward": group.reward_sum / group.rewards_n if group.rewards_n else None,
+        "success": None
+        if judged is None
+        else {"rate": rounded(judged.rate), "low": rounded(judged.low), "high": rounded(judged.high)},
+        "mean_reward": rounded(group.reward_sum / group.rewards_n) if group.rewards_n else None,
         "statuses": {status.value: n for status, n in group.statuses.items() if n},
         "outcomes": {outcome.value: n for outcome, n in group.outcomes.items() if n},
-        "cost_usd": group.cost_usd,
+        "cost_usd": rounded(group.cost_usd),
         "priced_n": group.cost_n,
         "cost_per_success_usd": _cost_per_success(group),
         "tokens": {name: count for name, count in group.tokens.items() if count is not None},
@@ -360,7 +362,7 @@ def _cost_per_success(group: Group) -> float | None:
     successes = group.outcomes[Outcome.SUCCESS]
     if group.cost_usd is None or not successes or group.outcomes[Outcome.UNKNOWN] or group.cost_n < group.n:
         return None
-    return group.cost_usd / successes
+    return rounded(group.cost_usd / successes)
 
 
 def _key(group: dict[str, Any]) -> str:

@@ -6,7 +6,7 @@ from typing import Any
 from mcp_server.analysis.critical_path import critical_path
 from mcp_server.analysis.repair import Move
 from mcp_server.analysis.trees import Node, Repair
-from mcp_server.service.shapes import Detail, span_object
+from mcp_server.service.shapes import Detail, rounded, span_object
 from storage.queries import AGENT_RUNS
 from storage.records import Span
 from storage.vocabulary import Outcome, RewardSource, SpanKind, Status
@@ -83,7 +83,7 @@ def totals(runs: Sequence[Span], counts: Mapping[SpanKind, int], repairs: int) -
         "delegations": len(delegations),
         "statuses": {status.value: n for status, n in statuses.items() if n},
         "outcomes": {outcome.value: n for outcome, n in outcomes.items() if n},
-        "cost_usd": sum(costs) if costs else None,
+        "cost_usd": rounded(sum(costs)) if costs else None,
         "unpriced": sum(span.cost_usd is None for span in runs),
         "total_tokens": sum(tokens) if tokens else None,
         "duration_ms": int((max(ends) - min(starts)).total_seconds() * 1000) if runs else None,

@@ -12,6 +12,7 @@ SKELETON: Final = (
     "span_id", "parent_span_id", "kind", "agent_type", "model", "status", "outcome", "cost_usd", "subtree_cost_usd",
     "duration_ms",
 )  # fmt: skip
+_DIGITS: Final = 9
 _SUMMARY: Final = (
     "name", "agent_id", "task_type", "complexity", "reward", "reward_source", "started_at", "tool_call_count",
     "tool_error_count", "error", "task", "output",
@@ -24,9 +25,9 @@ TEXTS: Final = ("task", "output", "error")
 def span_object(span: Span, detail: Detail) -> dict[str, Any]:
     """A span as JSON. Skeleton fields are always there; others only where something is known."""
     if detail == "skeleton":
-        return {name: _plain(getattr(span, name)) for name in SKELETON}
+        return {name: _shown(getattr(span, name)) for name in SKELETON}
     names = (*SKELETON, *_SUMMARY) if detail == "summary" else tuple(Span.model_fields)
-    found = {name: _plain(getattr(span, name)) for name in names}
+    found = {name: _shown(getattr(span, name)) for name in names}
     shown = {name: value for name, value in found.items() if name in _IN_ANY_CASE or not _empty(value)}
     if detail == "summary":
         tokens = [
@@ -53,7 +54,7 @@ def exported(span: Span) -> dict[str, Any]:
 
 def session_object(session: Session) -> dict[str, Any]:
     """A session as JSON; what is not known is left out."""
-    found = {name: _plain(getattr(session, name)) for name in Session.model_fields}
+    found = {name: _shown(getattr(session, name)) for name in Session.model_fields}
     shown = {name: value for name, value in found.items() if not _empty(value)}
     if "task" in shown:
         shown["task"] = shorten(shown["task"], SUMMARY_TEXT)
@@ -72,6 +73,11 @@ def time_text(time: datetime) -> str:
     return time.isoformat().replace("+00:00", "Z")
 
 
+def rounded(value: float | None) -> float | None:
+    """A figure without the noise of binary fractions: a billionth of a dollar, or of a share, is nothing to anybody."""
+    return None if value is None else round(value, _DIGITS) + 0.0
+
+
 def is_call(span: Span) -> bool:
     """Whether a span is a call of a model or a tool, and not an agent's run."""
     return span.kind in (SpanKind.LLM_CALL, SpanKind.TOOL_CALL)
@@ -83,6 +89,10 @@ def _plain(value: Any) -> Any:
     if isinstance(value, tuple):
         return list(value)
     return value
+
+
+def _shown(value: Any) -> Any:
+    return rounded(value) if isinstance(value, float) else _plain(value)
 
 
 def _empty(value: Any) -> bool:
