@@ -25,7 +25,7 @@ _SIGN: Final = re.compile(
     (?: (?=[0-9_bdlnoprtv-]) [_-]? (?: [0-9]{{1,2}} | {_VARIANT} ) (?![a-z0-9_-]) )?       # token_2, secret_key_base
     (?: {_QUOTE} \]? | \*\* | \] )?                                                      # "token", environ["token"]
     (?:
-        (?: \\[nrt] | [\s,] ){{1,40}}+ (?:{_QUOTE})? value (?:{_QUOTE})?                    # name: token, value: ...
+        (?> (?: \\[nrt] | [\s,] ){{1,40}} ) (?:{_QUOTE})? value (?:{_QUOTE})?             # name: token, value: ...
         [ \t]{{0,4}} [:=] [ \t]{{0,4}}
       | [ \t]{{0,40}}+
         (?: : [ \t]? [&a-z_][^=,;\"`(){{}}\r\n]{{0,40}}+ = (?![=>]) [ \t]{{0,4}} (?={_OPEN})     # token: str = "..."
@@ -55,10 +55,10 @@ _JOINT: Final = r"[,;&](?![\s\"'`,;&)\]}]|\Z|[\w.-]{1,40}+[=:])"
 _FOREIGN: Final = r"\u2018-\u201f\u3001-\u9fff\uac00-\ud7af\uff00-\uffef"  # Chinese puts no blank behind a key
 _PLAIN: Final = rf"(?:[^\s\\\"'`()\[\]{{}}<>,;&{_FOREIGN}]|{_ESCAPE}|{_JOINT})"
 _SHELL: Final = rf"(?:[^\s\\\"'`<>,;&{_FOREIGN}]|{_ESCAPE}|{_JOINT})"
-_HEAD: Final = re.compile(rf"{_PLAIN}{{1,{HEAD_LIMIT}}}+")
-_HEAD_IN_SHELL: Final = re.compile(rf"{_SHELL}{{1,{HEAD_LIMIT}}}+")
-_REST: Final = re.compile(rf"{_PLAIN}*+")
-_REST_IN_SHELL: Final = re.compile(rf"{_SHELL}*+")
+_HEAD: Final = re.compile(rf"(?>{_PLAIN}{{1,{HEAD_LIMIT}}})")
+_HEAD_IN_SHELL: Final = re.compile(rf"(?>{_SHELL}{{1,{HEAD_LIMIT}}})")
+_REST: Final = re.compile(rf"(?>{_PLAIN}*)")
+_REST_IN_SHELL: Final = re.compile(rf"(?>{_SHELL}*)")
 _CALL: Final = re.compile(r"[A-Za-z_][A-Za-z_.]{2,60}[(\[]")
 _BRACKETS: Final = frozenset("([{<")  # right behind a word: a call, an index, a type
 _BLANK: Final = re.compile(r"\s")

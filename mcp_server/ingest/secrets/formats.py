@@ -117,7 +117,9 @@ FORMATS: Final = (
         "private-key", ("LS0tLS1CRUdJTiB",), "(?:SU0E|QUklWQVRF|FQyBQ|PUEVOU1NI|FTkNSWVBU|EU0Eg)[A-Za-z0-9+/]{20,}+=*+"
     ),
     # A JSON web token: header, payload, signature; five parts if encrypted. One header begins but once.
-    Format("jwt", ("eyJ",), rf"(?:(?!eyJ){_WORD}){{8,4096}}+\.(?:eyJ{_words(8)}|{_words(20)})(?:\.{_WORD}*+){{0,3}}"),
+    Format(
+        "jwt", ("eyJ",), rf"(?>(?:(?!eyJ){_WORD}){{8,4096}})\.(?:eyJ{_words(8)}|{_words(20)})(?:\.{_WORD}*+){{0,3}}"
+    ),
 )
 
 # Everything above has a run of this many letters, digits, "_" and "-"; in prose and code such runs are rare.

@@ -22,7 +22,7 @@ _CODE: Final = re.compile(r"[_(){}$<%]|\.{3}|…")
 _TORN: Final = re.compile(
     r"""
     (?: (?:\\[nr]|[^A-Za-z0-9-]){1,24} [A-Z][A-Za-z-]{2,20}:[ ] [^\r\n\\]{1,100} ){0,4}     # Proc-Type: 4,ENCRYPTED
-    (?: (?:\\[nrt]|[^A-Za-z0-9+/=]|[0-9]{1,5}[\t:|→-]){0,24}+ [A-Za-z0-9+/]{16,}+ =*+ )++
+    (?> (?: (?>(?:\\[nrt]|[^A-Za-z0-9+/=]|[0-9]{1,5}[\t:|→-]){0,24}) [A-Za-z0-9+/]{16,}+ =*+ )+ )
     (?: (?:\\{1,8}[nr]|\n) [A-Za-z0-9+/]{1,15}+ ={0,2} (?=\n|\\|["']|\Z) )?                    # its last line
     """,
     re.VERBOSE,
@@ -59,7 +59,7 @@ _SCHEME: Final = re.compile(
     re.IGNORECASE,
 )
 _PARAMETER: Final = r"[A-Za-z][\w-]{0,40}=(?:\\{0,8}\"[^\"\\\r\n]{0,512}+\\{0,8}\"|[^\s\\\"'`,]{1,512}+)"
-_PARAMETERS: Final = re.compile(rf"{_PARAMETER}(?:,[ ]?{_PARAMETER}){{1,32}}+")
+_PARAMETERS: Final = re.compile(rf"{_PARAMETER}(?>(?:,[ ]?{_PARAMETER}){{1,32}})")
 _HEAD: Final = re.compile(rf"{_CREDENTIAL}{{1,{HEAD_LIMIT}}}")
 _REST: Final = re.compile(rf"{_CREDENTIAL}*+")
 
@@ -108,7 +108,7 @@ _COOKIE: Final = re.compile(
     rf"(?:\\?[ \t]){{0,8}}(?:{_QUOTE})?(?=[A-Za-z0-9_.$%-]{{1,80}}=[^\s;])",
     re.IGNORECASE,
 )
-_COOKIES: Final = re.compile(r"(?:[^\s\\\"'`;]|(?<==)\"[^\"\s]{0,4096}+\"|;[ ]{0,2}(?=[A-Za-z0-9_.$%-]))++")
+_COOKIES: Final = re.compile(r"(?>(?:[^\s\\\"'`;]|(?<==)\"[^\"\s]{0,4096}+\"|;[ ]{0,2}(?=[A-Za-z0-9_.$%-]))+)")
 
 
 def cookies(text: str, place: int) -> Finding | None:
@@ -148,7 +148,7 @@ def url(text: str, place: int) -> Finding | None:
     return None if webhook is None else Finding(*webhook.span("secret"), "webhook")
 
 
-_SIGNATURE: Final = re.compile(r"sig=(?P<secret>(?:[A-Za-z0-9+/_-]|%[0-9A-Fa-f]{2}){32,}+=*+)", re.IGNORECASE)
+_SIGNATURE: Final = re.compile(r"sig=(?P<secret>(?>(?:[A-Za-z0-9+/_-]|%[0-9A-Fa-f]{2}){32,})=*+)", re.IGNORECASE)
 
 
 def signature(text: str, place: int) -> Finding | None:

@@ -105,7 +105,7 @@ _MIXED: Final = re.compile(r"(?=[^0-9]{0,127}[0-9])[^A-Za-z]{0,127}[A-Za-z]")  #
 _LETTER_OR_DIGIT: Final = re.compile(r"[^\W_]")
 _DOTTED: Final = re.compile(r"[./|+:?$]")  # settings.token, secrets/db, str|None
 _CAPITALS: Final = re.compile(r"[A-Z]++[_-][A-Z_-]*+")  # another name
-_CAMEL_CASE: Final = re.compile(r"[a-z]?(?:[A-Z]*+[a-z]{2,20}(?![a-z])|[A-Z][a-z](?=[A-Z]|\Z)|[A-Z]{2,12}\Z)++")
+_CAMEL_CASE: Final = re.compile(r"[a-z]?(?>(?:[A-Z]*+[a-z]{2,20}(?![a-z])|[A-Z][a-z](?=[A-Z]|\Z)|[A-Z]{2,12}\Z)+)")
 _NAMES_A_SECRET: Final = re.compile(
     r"(?:\b|_|(?<=[a-z])(?=[A-Z]))(?i:tokens?|secrets?|pass|passw(?:or)?ds?|keys?|credentials?|auth)(?:\b|_|(?=[A-Z]))"
 )
@@ -123,16 +123,18 @@ _NUMBER: Final = re.compile(
 )
 
 # Letters, and marks between them; behind a mark one or two digits belong to the word.
-_WORDS: Final = re.compile(r"[_:?-]{0,3}[^\W\d_]++(?:[_.:/|+?$-]{1,2}[^\W\d_]++[0-9]{0,2})*+[_-]{0,2}[.,:;!?*…=]{0,3}")
+_WORDS: Final = re.compile(
+    r"[_:?-]{0,3}[^\W\d_]++(?>(?:[_.:/|+?$-]{1,2}[^\W\d_]++[0-9]{0,2})*)[_-]{0,2}[.,:;!?*…=]{0,3}"
+)
 
 # What code and prose give a number to: user_1, bytes32, IERC20, sha256, ed25519.Ed25519PrivateKey, users[0].name.
 _NUMBERED_WORD: Final = re.compile(
     r"""
-    [A-Za-z]++ [0-9]{0,2} (?:[_.:/|-]{1,2} (?:[A-Za-z]++[0-9]{0,3}|[0-9]{1,3}))++
+    [A-Za-z]++ [0-9]{0,2} (?>(?:[_.:/|-]{1,2} (?:[A-Za-z]++[0-9]{0,3}|[0-9]{1,3}))+)
   | [a-z_][a-z0-9_]{0,30} (?:\.[a-z_][a-z0-9_]{0,30}){0,3} \. [A-Z][A-Za-z][A-Za-z0-9]{0,40}
   | [A-Za-z_][\w.]{0,60} \[[\w.*"'-]{0,40}\] [\w.\[\]]{0,60}
   | [.#][A-Za-z_-]{1,40} :? [0-9]{1,2}
-  | (?=\S{1,16}\Z) [A-Z]{1,16}[a-z]{0,15} [0-9]{1,2} (?:[A-Z]?[a-z]{2,15})*+
+  | (?=\S{1,16}\Z) [A-Z]{1,16}[a-z]{0,15} [0-9]{1,2} (?>(?:[A-Z]?[a-z]{2,15})*)
   | (?:[A-Z]{2,8}|[A-Z][a-z]{2,15}){1,4} [0-9]{1,4} (?:[A-Z][a-z]{2,15}){1,4}
   | (?i:x|u?int|float|byte|bytes|str|string|utf|sha|md|hs|rs|es|ps|aes|rsa|ed|base|oauth|argon|bcrypt|http|ipv|token
       |secret|key|apikey|password|pass|user|test|item|node|value|arg|param|level|step|part|line|page|row|column|col|var
