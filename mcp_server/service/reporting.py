@@ -3,13 +3,14 @@
 import json
 from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import UTC, datetime
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 from mcp_server.analysis.quantiles import quantile, wilson
 from mcp_server.analysis.trees import Node, bridged, grow
 from mcp_server.service import cursors, shapes
 from mcp_server.service.agent_match import BadPattern, matching
 from mcp_server.service.errors import BadArgument, UnknownId
+from mcp_server.service.feeding import Feed
 from mcp_server.service.fitting import DEFAULT_CHARS, fitted
 from mcp_server.service.moments import moment
 from mcp_server.service.shapes import Detail, session_object, span_object
@@ -27,18 +28,6 @@ _REPAIRS_SHOWN: Final = 20  # all of them are counted in the totals
 
 def _now() -> datetime:
     return datetime.now(UTC)
-
-
-class Feed(Protocol):
-    """What is going on while somebody asks."""
-
-    async def fresh(self) -> None:
-        """Have the store hold what has happened until now, as far as patience allows."""
-        ...
-
-    async def current_session(self) -> str | None:
-        """The session from which the question comes, where anything tells."""
-        ...
 
 
 class Reporting:

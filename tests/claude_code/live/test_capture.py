@@ -12,7 +12,7 @@ from storage.opening import open_store
 from storage.records import Span
 from tests.claude_code import captured
 from tests.claude_code.live import clients, truth
-from tests.claude_code.live.playing import SYSTEM_PATH, Run, play
+from tests.claude_code.live.playing import Run, play
 from tests.claude_code.live.scenarios import SCENARIOS
 from tests.claude_code.live.script import Scenario
 
