@@ -15,6 +15,7 @@ from tests.claude_code.live import clients, truth
 from tests.claude_code.live.playing import Run, play
 from tests.claude_code.live.scenarios import SCENARIOS
 from tests.claude_code.live.script import Scenario
+from tests.isolation import SYSTEM_PATH
 
 pytestmark = [pytest.mark.claude_code, pytest.mark.anyio]
 
