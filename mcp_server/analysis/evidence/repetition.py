@@ -15,6 +15,7 @@ from storage.vocabulary import RewardSource, Status
 WITHIN: Final = timedelta(minutes=60)
 LOOKED_BACK: Final = 200
 _TEXTS: Final = 1000  # as if among many: of two texts alone every shared word would be a common one
+_LEAST_WORDS: Final = 6
 _TEMPLATE_SHARE: Final = 0.15
 _NAME: Final = re.compile(r"[\d/._]|(?<=\w)[A-Z]")
 _FAILED_CALL: Final = frozenset({"api_error", "failed"})
@@ -29,7 +30,7 @@ def concluded(family: Family) -> Iterator[Conclusion]:
             if first.span_id in judged or not _may_be_repeated(first, again):
                 continue
             alike = _similarity(words[first.span_id], words[again.span_id])
-            if alike > SAME_TASK and not _only_another_object(first.task or "", again.task or ""):
+            if alike > SAME_TASK and _is_same(first, again, words[first.span_id]):
                 judged.add(first.span_id)
                 yield Conclusion(
                     span_id=first.span_id,
@@ -56,6 +57,12 @@ def _similarity(first: Words, again: Words) -> float:
         return 0.0
     frequencies = {word: (word in first.counts) + (word in again.counts) for word in (*first.counts, *again.counts)}
     return similarity(first, again, Holding(_TEXTS, (first.length + again.length) / 2, frequencies))
+
+
+def _is_same(first: Span, again: Span, words: Words) -> bool:
+    """Whether tasks that are alike are one: a few words are alike soon."""
+    one, other = first.task or "", again.task or ""
+    return one.split() == other.split() or (len(words.counts) >= _LEAST_WORDS and not _only_another_object(one, other))
 
 
 def _only_another_object(first: str, again: str) -> bool:

@@ -1,4 +1,4 @@
-"""Scenarios that hold evidence of how well delegations did. What must be concluded lies in `judged/NAME/rewards.json`."""
+"""Scenarios that hold evidence of how well delegations did; what it says is in `judged/NAME/rewards.json`."""
 
 from typing import Any, Final
 
@@ -237,8 +237,8 @@ OUT_OF_TURNS: Final = _judged(
     {"main": _turns(_judge("loop", "Look around.", agent_type="short")), "loop": (Step(uses=(bash(),), repeats=True),)},
     files=_FILES
     | {
-        ".claude/agents/short.md": "---\nname: short\ndescription: Looks.\ntools: Bash\nmodel: haiku\nmaxTurns: 2\n---\n"
-        "Look, and report.\n"
+        ".claude/agents/short.md": "---\nname: short\ndescription: Looks.\ntools: Bash\nmodel: haiku\nmaxTurns: 2\n"
+        "---\nLook, and report.\n"
     },
 )
 
