@@ -3,8 +3,9 @@
 from collections.abc import Iterable, Sequence
 from typing import Final
 
-from mcp_server.analysis.evidence.conclusions import is_telling, rewards
+from mcp_server.analysis.evidence.conclusions import CALLS_LIMIT, is_telling, rewards
 from mcp_server.analysis.evidence.rules import beginning
+from mcp_server.analysis.evidence.verdicts import is_verdict
 from storage.queries import AGENT_RUNS, Batch
 from storage.records import Span
 from storage.store import Store
@@ -37,9 +38,14 @@ async def _with_held(store: Store, session_id: str, fresh: Sequence[Span]) -> li
     runs = _joined(await _whole(store, (span for span in held if span.kind in AGENT_RUNS)), fresh)
     # Only of those it matters whether they said anything before.
     silent = {span.span_id for span in runs.values() if span.kind is SpanKind.DELEGATION and not span.output}
-    calls = (
-        span for span in held if is_telling(span) or (span.kind is SpanKind.LLM_CALL and span.parent_span_id in silent)
-    )
+    telling = [span for span in held if is_telling(span)]
+    spoken = [span for span in held if span.kind is SpanKind.LLM_CALL and span.parent_span_id in silent]
+    if len(telling) > CALLS_LIMIT:
+        # So many are not judged by what they say: it is enough that they are counted.
+        asked = [span for span in telling if is_verdict(span)]
+        told = await _whole(store, [*spoken, *asked])
+        return list(_joined(runs | {span.span_id: span for span in telling} | told, fresh).values())
+    calls = [*telling, *spoken]
     return list(_joined(runs | await _whole(store, calls), fresh).values())
 
 

@@ -11,7 +11,7 @@ from mcp_server.analysis.evidence.rules import reward_of
 from storage.records import Reward, Span
 from storage.vocabulary import Source, SpanKind
 
-CALLS_LIMIT: Final = 10_000
+CALLS_LIMIT: Final = 6000
 """Of sessions with more telling calls only the ends of delegations are judged: a part would be attributed wrongly."""
 
 

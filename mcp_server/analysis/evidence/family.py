@@ -1,13 +1,25 @@
 """Who delegated to whom in one session."""
 
 from collections.abc import Iterable
-from typing import Final
+from typing import Final, Protocol, TypeVar
 
 from storage.records import Span
 from storage.vocabulary import SpanKind, Status
 
 _DEPTH: Final = 64
 _SAYS_NOTHING: Final = frozenset({Status.RUNNING, Status.CANCELLED, Status.LOST})
+
+
+class HasAuthor(Protocol):
+    """Something that an agent did."""
+
+    @property
+    def author(self) -> str:
+        """Span of the agent's run."""
+        ...
+
+
+Authored = TypeVar("Authored", bound=HasAuthor)
 
 
 class Family:
@@ -52,6 +64,15 @@ class Family:
 def can_be_judged(span: Span) -> bool:
     """Whether a run came to an end of which anything can be said."""
     return span.status not in _SAYS_NOTHING and span.ended_at is not None
+
+
+def by_line(family: Family, deeds: Iterable[Authored]) -> dict[str, list[Authored]]:
+    """Deeds by every run to which they belong, directly or through those below it; each list in the order given."""
+    found: dict[str, list[Authored]] = {}
+    for deed in deeds:
+        for span_id in family.line(deed.author):
+            found.setdefault(span_id, []).append(deed)
+    return found
 
 
 def _place(span: Span) -> tuple[object, str]:

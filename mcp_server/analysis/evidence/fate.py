@@ -1,14 +1,15 @@
 """What became of what a delegation had edited: committed, reverted, or rewritten by the next one."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
 from mcp_server.analysis.evidence import rules
 from mcp_server.analysis.evidence.deeds import Commit, Deeds, Edit, Undoing, touches
-from mcp_server.analysis.evidence.family import Family, can_be_judged
+from mcp_server.analysis.evidence.family import Family, by_line, can_be_judged
+from mcp_server.analysis.evidence.programs import name_of
 from mcp_server.analysis.evidence.rules import Conclusion
 from storage.records import Span
 from storage.vocabulary import RewardSource
@@ -31,15 +32,18 @@ def concluded(family: Family, deeds: Deeds) -> Iterator[Conclusion]:
     if not deeds.edits:
         return
     undone = _undone(deeds.commits, deeds.undoings)
+    by_run = by_line(family, deeds.edits)
+    by_name = _by_name(deeds.edits)
     for delegation in family.delegations:
         if not can_be_judged(delegation) or family.is_apart(delegation.span_id):
             continue
-        own = [edit for edit in deeds.edits if family.is_in(edit.author, delegation.span_id)]
-        if own:
+        own = by_run.get(delegation.span_id)
+        if own is not None:
             fate = _Fate(family, delegation, own)
             yield from fate.committed(deeds.commits, undone)
-            yield from fate.taken_back(deeds)
-            yield from fate.rewritten(deeds.edits)
+            on_same = fate.on_same_files(by_name)
+            yield from fate.taken_back(deeds, on_same)
+            yield from fate.rewritten(on_same)
 
 
 class _Fate:
@@ -63,7 +67,16 @@ class _Fate:
                 yield self._said(1.0, rules.COMMITTED, "what it edited was committed", commit.event_id, commit.at)
             return
 
-    def taken_back(self, deeds: Deeds) -> Iterator[Conclusion]:
+    def on_same_files(self, by_name: Mapping[str, Sequence[Edit]]) -> list[Edit]:
+        """Later edits by others on the files that it had edited, by time."""
+        found: dict[str, Edit] = {}
+        for name in {name_of(path) for path in self._paths}:
+            for edit in by_name.get(name, ()):
+                if self._is_later(edit) and touches(self._paths, edit.paths):
+                    found[edit.event_id] = edit
+        return sorted(found.values(), key=lambda edit: (edit.at, edit.event_id))
+
+    def taken_back(self, deeds: Deeds, on_same: Sequence[Edit]) -> Iterator[Conclusion]:
         """By whoever threw away changes that nobody had committed; by the parent, where it put the old lines back."""
         for undoing in deeds.undoings:
             if self._is_by(undoing.author) or not self._has_ended_by(undoing.at, undoing.author):
@@ -72,23 +85,22 @@ class _Fate:
             if any(not _is_kept(edit, undoing.at, deeds.commits) for edit in lost):
                 yield self._said(0.0, rules.REVERTED, "its changes were thrown away", undoing.event_id, undoing.at)
                 return
-        for edit in deeds.edits:
-            if edit.author == self._delegation.parent_span_id and self._is_later(edit) and self._puts_back(edit):
+        for edit in on_same:
+            if edit.author == self._delegation.parent_span_id and self._puts_back(edit):
                 yield self._said(0.0, rules.REVERTED, "the old lines were put back", edit.event_id, edit.at)
                 return
 
-    def rewritten(self, edits: Sequence[Edit]) -> Iterator[Conclusion]:
+    def rewritten(self, on_same: Sequence[Edit]) -> Iterator[Conclusion]:
         """By the next delegation on the same files, where most lines that this one brought are gone after it."""
         brought = frozenset(line for edit in self._own for line in edit.added)
         parent = self._delegation.parent_span_id or ""
-        later = [edit for edit in edits if self._is_later(edit) and touches(self._paths, edit.paths)]
-        by_delegations = [edit for edit in later if self._family.child_above(edit.author, parent) != parent]
+        by_delegations = [edit for edit in on_same if self._family.child_above(edit.author, parent) != parent]
         if not brought or not by_delegations:
             return
         following = self._family.child_above(by_delegations[0].author, parent)
         gone = set[str]()
         for edit in by_delegations:
-            if self._family.child_above(edit.author, parent) == following and touches(self._paths, edit.paths):
+            if self._family.child_above(edit.author, parent) == following:
                 gone = (
                     gone | (brought - edit.whole if edit.whole is not None else edit.removed & brought)
                 ) - edit.added
@@ -124,6 +136,15 @@ class _Fate:
             event_id=event_id,
             at=at,
         )
+
+
+def _by_name(edits: Sequence[Edit]) -> dict[str, list[Edit]]:
+    """Edits by the names of their files."""
+    found: dict[str, list[Edit]] = {}
+    for edit in edits:
+        for name in {name_of(path) for path in edit.paths}:
+            found.setdefault(name, []).append(edit)
+    return found
 
 
 def _is_kept(edit: Edit, until: datetime, commits: Sequence[Commit]) -> bool:

@@ -13,8 +13,9 @@ from storage.records import Span
 from storage.vocabulary import RewardSource, Status
 
 WITHIN: Final = timedelta(minutes=60)
-LOOKED_BACK: Final = 200
+LOOKED_BACK: Final = 100
 _TEXTS: Final = 1000  # as if among many: of two texts alone every shared word would be a common one
+_LEAST_OVERLAP: Final = 0.3
 _LEAST_WORDS: Final = 6
 _TEMPLATE_SHARE: Final = 0.15
 _NAME: Final = re.compile(r"[\d/._]|(?<=\w)[A-Z]")
@@ -53,8 +54,8 @@ def _may_be_repeated(first: Span, again: Span) -> bool:
 
 
 def _similarity(first: Words, again: Words) -> float:
-    if not first.counts:
-        return 0.0
+    if len(first.counts.keys() & again.counts.keys()) <= _LEAST_OVERLAP * len(first.counts):
+        return 0.0  # it cannot come to be the same task
     frequencies = {word: (word in first.counts) + (word in again.counts) for word in (*first.counts, *again.counts)}
     return similarity(first, again, Holding(_TEXTS, (first.length + again.length) / 2, frequencies))
 
