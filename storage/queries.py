@@ -28,6 +28,11 @@ class Batch:
     events: Sequence[HookEvent] = ()
     reopened: Sequence[str] = ()
     """Sources of read positions that have something new, known before or not."""
+    reconsidered: Sequence[str] = ()
+    """Beginnings of reward ids: of the rewards whose ids begin so, only those in this batch stay, and as they are here.
+
+    For what is concluded from evidence: with more of it, an earlier conclusion may stand no longer.
+    """
 
 
 class Change(StrEnum):

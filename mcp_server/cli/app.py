@@ -71,7 +71,10 @@ class App:
         """Takes in what is stated."""
         from mcp_server.service.recording import Recording  # noqa: PLC0415 - as above
 
-        return Recording(self.store, self.keep, session_id=self.settings.session_id, project=self.settings.project)
+        settings = self.settings
+        return Recording(
+            self.store, self.keep, session_id=settings.session_id, project=settings.project, feed=self.capturing
+        )
 
     @cached_property
     def importing(self) -> "Importing":

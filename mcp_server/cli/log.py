@@ -1,14 +1,17 @@
 """`log`: the latest delegations."""
 
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
 
 import click
 
 from mcp_server.cli.app import App, database_option, json_option, run
 from mcp_server.cli.options import filter_options, limit_option
-from mcp_server.cli.rendering import left_out, print_json
+from mcp_server.cli.rendering import left_out, one_line, print_json
 from mcp_server.cli.reports import print_delegations
 from storage.vocabulary import Outcome, Status
+
+_TASK_CHARS: Final = 60
 
 
 @click.command()
@@ -37,3 +40,16 @@ def show(db: str | None, words: str | None, question: dict[str, Any], *, as_json
     else:
         print_delegations(answer)
         left_out(answer, "delegations")
+        if words is None:
+            _ask(answer["verdicts_wanted"])
+
+
+def _ask(wanted: Sequence[Mapping[str, Any]]) -> None:
+    """Ask for verdicts, each in one line that answers when it is completed."""
+    if wanted:
+        click.echo("did it do what was asked? 1 yes, 0 no; without a verdict nobody learns from it", err=True)
+    for one in wanted:
+        task = one_line(one["task"], _TASK_CHARS)
+        click.echo(
+            f"  delegation-telemetry reward {one['span_id']} 1 --reason ...  # {one['agent_type']}: {task}", err=True
+        )

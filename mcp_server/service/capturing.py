@@ -27,6 +27,7 @@ from storage.vocabulary import Status
 
 _LETTERS_AT_ONCE: Final = 200
 _SILENT_AFTER: Final = timedelta(days=1)  # of a client whose process nobody told
+_THOROUGH_S: Final = 10.0
 _NO_TRANSCRIPT: Final = "no-transcript"
 
 
@@ -104,6 +105,13 @@ class Capturing:
         if self._catching is None or self._catching.done():
             self._catching = asyncio.create_task(self._quietly())
         await asyncio.wait({self._catching}, timeout=self._patience_s)
+
+    async def thorough(self) -> None:
+        """Catch up with all that has happened until now, within a few seconds."""
+        if self._catching is not None and not self._catching.done():
+            await asyncio.wait({self._catching}, timeout=_THOROUGH_S)  # it may have looked too early
+        self._catching = asyncio.create_task(self._quietly())
+        await asyncio.wait({self._catching}, timeout=_THOROUGH_S)
 
     async def close(self) -> None:
         """Give up what is being taken in; the next one goes on with it."""

@@ -21,6 +21,7 @@ from mcp_server.ingest.formats import Format, format_of
 from mcp_server.ingest.lines import Chunk, read_chunk
 from mcp_server.ingest.pricing import Price
 from mcp_server.ingest.texts import TextKeeper
+from mcp_server.service.judging import judged
 from storage.queries import Added, Batch, Change
 from storage.records import ReadPosition, Reward, Span
 from storage.store import Store
@@ -83,19 +84,42 @@ class _Collected:
         self._spans: list[Span] = []
         self._rewards: list[Reward] = []
         self._positions: dict[str, ReadPosition] = {}
+        self._reconsidered: list[str] = []
+        self._begun = 0
+        self._has_stored = False
+
+    def begin(self) -> None:
+        """From now on it is another session that is taken."""
+        self._begun, self._has_stored = len(self._spans), False
 
     def take(self, batch: Batch) -> None:
-        """Take a batch from a worker thread; a batch that is large by itself is stored at once."""
+        """Take a batch from a worker thread. What is there already is stored first, if it is enough by itself.
+
+        So the last batch of a session waits until it is judged, and is stored together with the judgement.
+        """
+        if len(self._spans) >= _SPANS_AT_ONCE:
+            anyio.from_thread.run(self.store)
         self._spans += batch.spans
         self._rewards += batch.rewards
         self._positions |= {position.source: position for position in batch.positions}
-        if len(self._spans) >= _SPANS_AT_ONCE:
-            anyio.from_thread.run(self.store)
+
+    async def judge(self, session_id: str, *, is_first: bool) -> None:
+        """Conclude from what was taken of a session, and from what is held of it, how its delegations did."""
+        is_whole = is_first and not self._has_stored
+        verdict = await judged(self._store, session_id, self._spans[self._begun :], is_whole=is_whole)
+        self._rewards += verdict.rewards
+        self._reconsidered += verdict.reconsidered
 
     async def store(self) -> None:
         """Store all of it."""
-        batch = Batch(spans=self._spans, rewards=self._rewards, positions=list(self._positions.values()))
-        self._spans, self._rewards, self._positions = [], [], {}
+        batch = Batch(
+            spans=self._spans,
+            rewards=self._rewards,
+            positions=list(self._positions.values()),
+            reconsidered=self._reconsidered,
+        )
+        self._has_stored = self._has_stored or len(self._spans) > self._begun
+        self._spans, self._rewards, self._positions, self._reconsidered, self._begun = [], [], {}, [], 0
         if batch.positions:
             self._report.count(await self._store.add(batch))
 
@@ -185,7 +209,9 @@ class Importing:
             if reading.is_unchanged(files, before, runs=runs, settled_before=tools.settled_before):
                 report.sessions_unchanged += 1
             else:
-                await self._session(files, before, tools, report)
+                collected.begin()
+                if await self._session(files, before, tools, report):
+                    await collected.judge(files.session_id, is_first=before is None)
         await collected.store()
 
     async def waiting(self, paths: Sequence[Path]) -> tuple[int, int]:
@@ -227,7 +253,8 @@ class Importing:
 
     async def _session(
         self, files: SessionFiles, before: ReadPosition | None, tools: reading.Tools, report: ImportReport
-    ) -> None:
+    ) -> bool:
+        """Read one session; whether it could be read."""
         # Of a session that was never read to its end no position is of use.
         positions = await self._store.positions(reading.sources(files, before)) if before is not None else {}
         try:
@@ -236,11 +263,12 @@ class Importing:
             # What a stranger wrote must not keep the other sessions from being read. It is named, and read next time.
             reason = f"holds what cannot be recorded: {type(error).__name__}: {str(error).partition(_NEWLINE)[0]}"
             report.problems.append((files.anchor, reason))
-            return
+            return False
         report.sessions_read += 1
         report.bytes_read += progress.bytes_read
         report.unreadable_lines += progress.unreadable_lines
         report.problems += progress.problems
+        return True
 
     async def _log(self, path: Path, kind: Format, report: ImportReport) -> None:
         """Read what is new in a log of one line for each delegation."""

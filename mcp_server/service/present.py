@@ -14,6 +14,10 @@ class Feed(Protocol):
         """Have the store hold what has happened until now, as far as patience allows."""
         ...
 
+    async def thorough(self) -> None:
+        """As `fresh`, and wait for all of it: what has happened until now is needed for an answer at all."""
+        ...
+
     async def current_session(self) -> str | None:
         """The session from which the question comes, where anything tells."""
         ...

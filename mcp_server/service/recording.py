@@ -13,6 +13,7 @@ from mcp_server.ingest.claude_code.identity import delegation_span_id
 from mcp_server.ingest.texts import TextKeeper
 from mcp_server.service.errors import AmbiguousId, BadArgument, UnknownId
 from mcp_server.service.moments import moment
+from mcp_server.service.present import Feed
 from storage.fields import COUNT_LIMIT, ID_LIMIT, NAME_LIMIT, TOOL_SEQUENCE_LIMIT
 from storage.outcomes import OVERALL, holding, outcome
 from storage.queries import Batch, Target
@@ -110,6 +111,7 @@ class Recording:
         *,
         session_id: str | None = None,
         project: str | None = None,
+        feed: Feed | None = None,
         clock: Callable[[], datetime] = _now,
     ) -> None:
         """Record into a store.
@@ -119,12 +121,14 @@ class Recording:
             keep: what becomes of texts.
             session_id: of spans that name none; a new one for this process where it is not known.
             project: of delegations that name none.
+            feed: brings the store up to date where something is judged that it does not hold yet.
             clock: the present time.
         """
         self._store = store
         self._keep = keep
         self._session_id = session_id or f"session-{uuid.uuid4()}"
         self._project = project
+        self._feed = feed
         self._clock = clock
 
     async def spans(self, stated: Sequence[StatedSpan], call_id: str | None = None) -> list[Recorded]:
@@ -215,6 +219,10 @@ class Recording:
 
     async def _target(self, target_id: str) -> Target:
         found = await self._store.resolve(target_id)
+        if not found and self._feed is not None:
+            # Whoever judges has just seen the end of what is judged: nobody may have asked for it since.
+            await self._feed.thorough()
+            found = await self._store.resolve(target_id)
         if not found:
             raise UnknownId(
                 target_id,

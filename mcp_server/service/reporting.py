@@ -11,6 +11,7 @@ from mcp_server.analysis.repair import Move, repair
 from mcp_server.analysis.trees import Node, Repair, bridged, grow
 from mcp_server.service import cursors, shapes
 from mcp_server.service.agent_match import AgentMode, agents_meant
+from mcp_server.service.asking import Asking
 from mcp_server.service.errors import BadArgument, UnknownId
 from mcp_server.service.fitting import DEFAULT_CHARS, fitted
 from mcp_server.service.grouping import summed
@@ -57,6 +58,7 @@ class Reporting:
         self._store = store
         self.present = Present(store, feed, session_id)
         self._clock = clock
+        self._asking = Asking(store, clock)
 
     async def trajectory(
         self,
@@ -142,7 +144,7 @@ class Reporting:
         limit: int = 20,
         max_chars: int | None = DEFAULT_CHARS,
     ) -> dict[str, Any]:
-        """Delegations that match all that is given, newest first.
+        """Delegations that match all that is given, newest first, and on which of them a verdict is wanted.
 
         Raises:
             BadArgument: a value that cannot be used.
@@ -174,13 +176,16 @@ class Reporting:
             "returned": len(page.items),
             "total": page.total,
             "next_cursor": page.next,
+            "verdicts_wanted": await self._asking.about(page.items),
         }
         items, kept = fitted(answer, "delegations", max_chars)
         if kept < len(page.items):
             # What was left out for its size begins the next page.
             again = await self._store.find(question, PageRequest(limit=kept, after=cursor))
             answer["next_cursor"] = again.next
-        return {**answer, "delegations": items, "returned": kept}
+        shown = {item["span_id"] for item in items}
+        wanted = [one for one in answer["verdicts_wanted"] if one["span_id"] in shown]
+        return {**answer, "delegations": items, "returned": kept, "verdicts_wanted": wanted}
 
     async def stats(
         self,

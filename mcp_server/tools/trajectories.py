@@ -82,7 +82,8 @@ def tools(reporting: Reporting) -> list[Tool]:
     ) -> dict[str, Any]:
         """Find past delegations by words, agent, model, outcome, status, project, time or cost, newest first.
 
-        All conditions must hold. Returns each with its session, task, result and figures. Not for the course of one
+        All conditions must hold. Returns each with its session, task, result and figures; verdicts_wanted names those
+        of which the user's or your own checked verdict (record_reward) would teach most. Not for the course of one
         session: use get_trajectory. Not for counts and rates: use get_stats.
         """
         return await reporting.search(
@@ -113,6 +114,6 @@ def tools(reporting: Reporting) -> list[Tool]:
             search_delegations,
             title="Find delegations",
             annotations=READS,
-            required=["delegations", "returned", "total", "next_cursor"],
+            required=["delegations", "returned", "total", "next_cursor", "verdicts_wanted"],
         ),
     ]

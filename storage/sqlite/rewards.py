@@ -22,6 +22,11 @@ _PUT: Final = """
     insert or replace into reward (reward_id, span_id, session_id, name, value, source, reason, given_us)
     values (:reward_id, :span_id, :session_id, :name, :value, :source, :reason, :given_us)
 """
+_BEGINNING: Final = """
+    select * from reward where reward_id >= :beginning and reward_id < :end order by reward_id
+"""
+_LAST: Final = "\U0010ffff"
+_REMOVE: Final = "delete from reward where reward_id = :reward_id"
 _OF_SPAN: Final = """
     select * from reward where span_id = coalesce((select held_as from twin where span_id = :id), :id)
     order by given_us desc, reward_id
@@ -78,6 +83,18 @@ def add(connection: sqlite3.Connection, rewards: Sequence[Reward]) -> Judging:
             held[reward.reward_id] = reward
             done.changed.extend([reward] if before is None else [before, reward])
     return done
+
+
+def reconsider(connection: sqlite3.Connection, beginnings: Iterable[str], rewards: Sequence[Reward]) -> list[Reward]:
+    """Remove the rewards whose ids begin so and that are not among these; the removed ones."""
+    stay = {reward.reward_id: reward for reward in rewards}
+    gone: list[Reward] = []
+    for beginning in sorted(set(beginnings)):
+        wanted = {"beginning": beginning, "end": beginning + _LAST}
+        held = [rows.reward_of(row) for row in connection.execute(_BEGINNING, wanted)]
+        gone += [reward for reward in held if stay.get(reward.reward_id) != reward]
+    connection.executemany(_REMOVE, [{"reward_id": reward.reward_id} for reward in gone])
+    return gone
 
 
 def _age(reward: Reward) -> tuple[datetime, str]:

@@ -12,6 +12,7 @@ def add(connection: sqlite3.Connection, batch: Batch) -> Added:
     united = twins.unite(connection, batch)
     batch = united.batch
     gone = [version.span for versions in united.absorbed.values() for version in versions]
+    withdrawn = rewards.reconsider(connection, batch.reconsidered, batch.rewards)
     judging = rewards.add(connection, batch.rewards)
     joined = spans.add(connection, batch.spans, united.absorbed)
     lost_a_child = {span.parent_span_id for span in gone if span.parent_span_id is not None}
@@ -19,7 +20,8 @@ def add(connection: sqlite3.Connection, batch: Batch) -> Added:
     changed = {
         span.span_id for span, change in zip(batch.spans, joined.changes, strict=True) if change is not Change.UNCHANGED
     }
-    judged = rewards.settle(connection, changed | united.holders | rewards.judged_by(connection, judging.changed))
+    touched = rewards.judged_by(connection, [*withdrawn, *judging.changed])
+    judged = rewards.settle(connection, changed | united.holders | touched)
     deltas = Deltas()
     for span in gone:
         deltas.change(span, None)

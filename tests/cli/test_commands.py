@@ -109,6 +109,15 @@ def test_a_pipe_gets_plain_uncut_text(imported: Command) -> None:
     assert done.out.splitlines()[0].split()[:2] == ["started", "agent"]
 
 
+def test_a_log_asks_for_verdicts_and_says_how_to_answer(imported: Command) -> None:
+    asked = [line.split() for line in imported("log").err.splitlines() if "delegation-telemetry reward" in line]
+    assert len(asked) == 3
+    _, answering, span_id, value, *_ = asked[0]
+    assert imported(answering, span_id, value).status == 0
+    assert span_id not in imported("log").err
+    assert "delegation-telemetry reward" not in imported("search", "report").err
+
+
 def test_an_empty_database_says_what_to_do(command: Command) -> None:
     for name in ("log", "stats"):
         done = command(name)

@@ -97,3 +97,18 @@ async def test_a_bad_question_is_refused_by_name(ask: Ask, question: dict[str, A
 async def test_null_means_left_out(ask: Ask, store: Store) -> None:
     await store.add(Batch(spans=[a_span(span_id="one")]))
     assert await found(ask, words=None, model=None, since=None) == ["one"]
+
+
+async def test_a_verdict_is_asked_for_once(ask: Ask, store: Store) -> None:
+    await store.add(Batch(spans=[a_span(span_id="one", task="Find  it.", ended_at=at(5))]))
+    wanted = (await ask("search_delegations"))["verdicts_wanted"]
+    assert wanted == [{"span_id": "one", "agent_type": "Explore", "task": "Find it."}]
+    await ask("record_reward", target_id="one", value=1, source="human")
+    assert (await ask("search_delegations"))["verdicts_wanted"] == []
+
+
+async def test_a_verdict_is_asked_for_only_of_what_is_shown(ask: Ask, store: Store) -> None:
+    await store.add(Batch(spans=[a_span(task="words " * 200, started_at=at(n), ended_at=at(n)) for n in range(30)]))
+    answer = await ask("search_delegations", limit=30, max_chars=2000)
+    shown = [span["span_id"] for span in answer["delegations"]]
+    assert [one["span_id"] for one in answer["verdicts_wanted"]] == shown[:3]
