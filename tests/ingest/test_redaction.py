@@ -333,7 +333,7 @@ def test_values_of_the_environment_go_wherever_they_stand(name: str, form: str) 
         pytest.param("API_TOKEN", "${OTHER_TOKEN}", id="another variable"),
         pytest.param("SSH_AUTH_SOCK", "abc123def456", id="a name that promises nothing"),
         pytest.param("PUBLIC_KEY", "abc123def456abc123", id="a key that is public"),
-        pytest.param("PWD", "/work/abc123def456", id="where the process is"),
+        pytest.param("PWD", "/srv/abc123def456", id="where the process is"),
         pytest.param("MAX_TOKENS", "abc123def456", id="tokens that are counted"),
     ],
 )
