@@ -4,7 +4,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mcp_server.analysis.bottlenecks import bottlenecks
@@ -42,6 +42,7 @@ def test_little_is_said_of_little(spans: list[Span]) -> None:
     assert {insight.kind for insight in findings(Material(delegations=spans))} <= {Kind.VERDICTS}
 
 
+@settings(max_examples=40)
 @given(st.lists(any_spans(kind=SpanKind.DELEGATION), max_size=12))
 def test_any_delegations_can_be_looked_through(spans: list[Span]) -> None:
     for insight in findings(Material(delegations=spans, budgets=[Budget(usd=0)])):
