@@ -37,6 +37,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         "CLAUDE_PROJECT_DIR",
     ):
         monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
     for name in ("DB", "CONTENT", "SYNCHRONOUS", "SPOOL"):
         monkeypatch.delenv(f"DELEGATION_TELEMETRY_{name}", raising=False)
     return folder

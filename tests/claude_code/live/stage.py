@@ -30,6 +30,17 @@ _GIT: Final = ("git", "-c", "user.name=t", "-c", "user.email=t@example.com", "-c
 _FILES: Final = {"README.md": "# Demo\n", "src/app.py": "def add(a, b):\n    return a + b\n\n# TODO: subtract\n"}
 
 
+_LOOKS: Final = 250
+_LOOK_S: Final = 0.02
+
+
+def _content(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError:
+        return b""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Play:
     """A scenario, and how the client is to be started for it."""
@@ -145,7 +156,17 @@ class Stage:
 
     def _send(self, client: subprocess.Popen[str], number: signal.Signals) -> None:
         if self.happenings.wait(TOOL_RUNS):
+            self._await_lines()
             client.send_signal(number)
+
+    def _await_lines(self) -> None:
+        """Until an agent's use of a tool is in its transcript: of what a killed client never wrote nobody can know."""
+        waiting = threading.Event()
+        for _ in range(_LOOKS):
+            transcripts = (self.home / ".claude" / "projects").rglob("agent-*.jsonl")
+            if any(b'"tool_use_id"' in content or b'"tool_use"' in content for content in map(_content, transcripts)):
+                return
+            waiting.wait(_LOOK_S)
 
     def _environment(self, url: str) -> dict[str, str]:
         return {

@@ -26,7 +26,7 @@ _KEPT_BY_READING: Final = {"observed_at"}
 
 def ask(run: Run, *arguments: str) -> str:
     """What the console script answers to the user who played."""
-    environment = {"HOME": str(run.home), "PATH": os.environ["PATH"], "USER": os.environ.get("USER", "nobody")}
+    environment = {"HOME": str(run.home), "PATH": os.environ["PATH"], "TMPDIR": str(run.folder)}
     asked = [str(BIN / "delegation-telemetry"), *arguments]
     return subprocess.run(asked, env=environment, capture_output=True, text=True, check=True, timeout=60).stdout
 
