@@ -1,16 +1,18 @@
 """The MCP server: knows the tool modules, does nothing else."""
 
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from mcp.server.mcpserver import MCPServer
 
 from mcp_server import __version__
-from mcp_server.service.capturing import Capturing
-from mcp_server.service.crediting import Crediting
 from mcp_server.service.recording import Recording
 from mcp_server.service.reporting import Reporting
 from mcp_server.tools import credit, hooks, prompts, recording, resources, stats, trajectories
+
+if TYPE_CHECKING:
+    from mcp_server.service.capturing import Capturing
+    from mcp_server.service.crediting import Crediting
 
 NAME: Final = "delegation"
 INSTRUCTIONS: Final = """\
@@ -40,8 +42,8 @@ class Services:
 
     recording: Recording
     reporting: Reporting
-    crediting: Crediting
-    capturing: Capturing | None = None
+    crediting: "Crediting"
+    capturing: "Capturing | None" = None
     """None where the store's client has no hooks."""
 
 

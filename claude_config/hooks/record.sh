@@ -1,6 +1,6 @@
 #!/bin/sh
 # Puts one hook event of Claude Code into the spool, where delegation-telemetry finds it at the next question.
-# It must cost the session nothing: one process, no output, exit status 0 whatever happens.
+# It must cost the session nothing: two short processes, no output, exit status 0 whatever happens.
 {
     umask 077
     data=${XDG_DATA_HOME:-${HOME:+$HOME/.local/share}} # without a home there is none

@@ -6,11 +6,12 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
 import anyio
 import click
 
+from mcp_server.cli.late import Late
 from mcp_server.ingest.redaction import Redactor
 from mcp_server.ingest.texts import TextKeeper
 from mcp_server.settings import Settings, load
@@ -55,9 +56,13 @@ class App:
     @cached_property
     def crediting(self) -> "Crediting":
         """Says which delegation mattered."""
-        from mcp_server.service.crediting import Crediting  # noqa: PLC0415 - as above
 
-        return Crediting(self.store, self.reporting.present)
+        def make() -> "Crediting":
+            from mcp_server.service.crediting import Crediting  # noqa: PLC0415 - as above
+
+            return Crediting(self.store, self.reporting.present)
+
+        return cast("Crediting", Late(make))
 
     @cached_property
     def exporting(self) -> "Exporting":
@@ -87,18 +92,22 @@ class App:
     @cached_property
     def capturing(self) -> "Capturing":
         """Takes in what running sessions tell."""
-        from mcp_server.ingest.claude_code.liveness import ancestors  # noqa: PLC0415 - as above
-        from mcp_server.service.capturing import Capturing  # noqa: PLC0415 - as above
 
-        return Capturing(
-            self.store,
-            self.importing,
-            self.keep,
-            config=self.settings.claude_config,
-            spools=self.settings.spools,
-            patience_s=self.patience_s,
-            process_ids=ancestors(),
-        )
+        def make() -> "Capturing":
+            from mcp_server.ingest.claude_code.liveness import ancestors  # noqa: PLC0415 - as above
+            from mcp_server.service.capturing import Capturing  # noqa: PLC0415 - as above
+
+            return Capturing(
+                self.store,
+                self.importing,
+                self.keep,
+                config=self.settings.claude_config,
+                spools=self.settings.spools,
+                patience_s=self.patience_s,
+                process_ids=ancestors(),
+            )
+
+        return cast("Capturing", Late(make))
 
     @property
     def transcripts(self) -> Path:

@@ -47,9 +47,10 @@ def show(db: str | None, words: str | None, question: dict[str, Any], *, as_json
 def _ask(wanted: Sequence[Mapping[str, Any]]) -> None:
     """Ask for verdicts, each in one line that answers when it is completed."""
     if wanted:
-        click.echo("did it do what was asked? 1 yes, 0 no; without a verdict nobody learns from it", err=True)
+        click.echo("did it do what was asked? VALUE 1 yes, 0 no; without a verdict nobody learns from it", err=True)
     for one in wanted:
         task = one_line(one["task"], _TASK_CHARS)
         click.echo(
-            f"  delegation-telemetry reward {one['span_id']} 1 --reason ...  # {one['agent_type']}: {task}", err=True
+            f"  delegation-telemetry reward {one['span_id']} VALUE --reason ...  # {one['agent_type']}: {task}",
+            err=True,
         )

@@ -23,7 +23,10 @@ def command(db: str | None, older_than: str | None, max_size: str | None, *, yes
     """Remove whole sessions, the longest inactive first. What is removed cannot be brought back: see `backup`."""
     if older_than is None and max_size is None:
         raise click.UsageError("say what to remove: --older-than 90d, or --max-size 500MB")
-    before = moment("older_than", older_than, datetime.now(UTC))
+    now = datetime.now(UTC)
+    before = moment("older_than", older_than, now)
+    if before is not None and before >= now:
+        raise BadArgument("older_than", older_than, "that would remove everything; give a span back, such as 90d")
     limit = None if max_size is None else _bytes(max_size)
     if not yes:
         click.confirm("Remove sessions for good?", abort=True, err=True)

@@ -1,5 +1,6 @@
 """`reward`: a person's judgement."""
 
+import math
 from typing import Any
 
 import click
@@ -10,9 +11,21 @@ from storage.outcomes import OVERALL
 from storage.vocabulary import RewardSource
 
 
+def _a_number(_context: click.Context, _parameter: click.Parameter, value: float) -> float:
+    if math.isnan(value):
+        raise click.BadParameter("nan is no number from 0 to 1.")
+    return value
+
+
+def _a_name(_context: click.Context, _parameter: click.Parameter, value: str) -> str:
+    if not value.strip():
+        raise click.BadParameter("a dimension has a name; leave the option out for the whole.")
+    return value
+
+
 @click.command()
 @click.argument("target_id")
-@click.argument("value", type=click.FloatRange(0, 1))
+@click.argument("value", type=click.FloatRange(0, 1), callback=_a_number)
 @click.option(
     "--source",
     type=click.Choice([one.value for one in RewardSource]),
@@ -20,7 +33,7 @@ from storage.vocabulary import RewardSource
     show_default=True,
     help="Who judged.",
 )
-@click.option("--name", default=OVERALL, show_default=True, help="Dimension that is judged.")
+@click.option("--name", default=OVERALL, show_default=True, callback=_a_name, help="Dimension that is judged.")
 @click.option("--reason", help="Why, in a sentence.")
 @json_option
 @database_option

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 import re
 import sys
 from collections.abc import Mapping
@@ -53,7 +54,7 @@ class OneFile:
 
     def _opened(self) -> IO[str]:
         if self._file is None:
-            self._file = sys.stdout if self._path is None else self._path.open("x", encoding="utf-8")
+            self._file = sys.stdout if self._path is None else open(self._path, "x", encoding="utf-8", opener=_private)  # noqa: SIM115 - a path has no opener
         return self._file
 
 
@@ -78,7 +79,7 @@ class FilePerAgent:
         if is_new:
             self._begun[agent_type] = self._folder / file_name(agent_type)
         # Not kept open: there may be more agents than a process may have files.
-        with self._begun[agent_type].open("x" if is_new else "a", encoding="utf-8") as file:
+        with open(self._begun[agent_type], "x" if is_new else "a", encoding="utf-8", opener=_private) as file:
             file.write(_line(row))
 
 
@@ -88,6 +89,11 @@ def file_name(agent_type: str) -> str:
     if safe != agent_type or safe != safe.lower():
         safe += f"-{hashlib.sha256(agent_type.encode()).hexdigest()[:8]}"
     return f"{safe}.jsonl"
+
+
+def _private(path: str, flags: int) -> int:
+    """What is exported are texts of a private history: only this user may read a new file."""
+    return os.open(path, flags, 0o600)
 
 
 def _line(row: Mapping[str, Any]) -> str:

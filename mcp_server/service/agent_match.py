@@ -3,6 +3,7 @@
 import math
 import re
 import time
+import warnings
 from collections.abc import Iterable
 from typing import Final, Literal
 
@@ -53,8 +54,9 @@ def matching(pattern: str, agent_types: Iterable[str]) -> frozenset[str]:
     if math.prod(max(1, count) for count in counts) > _REPETITION_LIMIT:
         raise BadPattern("it repeats too often; agent types are at most a few words long")
     try:
-        re.compile(pattern)  # what Python does not know is refused, although the other matcher may know it
-        compiled = regex.compile(pattern)
+        with warnings.catch_warnings(action="ignore"):
+            re.compile(pattern)  # what Python does not know is refused, although the other matcher may know it
+            compiled = regex.compile(pattern)
     except (re.error, regex.error, OverflowError, RecursionError) as error:
         raise BadPattern(f"it is no regular expression ({error}); a plain name such as Explore is one") from error
     deadline = time.monotonic() + TIME_LIMIT_S

@@ -36,9 +36,9 @@ class Checkup:
     async def findings(self) -> list[Finding]:
         """Everything that was looked at, in a fixed order."""
         database = await self._database()
-        found = [*database, await anyio.to_thread.run_sync(self._file_mode)]
         if any(finding.state is State.PROBLEM for finding in database):
-            return found
+            return database  # whatever lies there may not be ours
+        found = [*database, await anyio.to_thread.run_sync(self._file_mode)]
         client = await anyio.to_thread.run_sync(installation, self._settings.claude_config)
         return [*found, *await self._capture(client), *await self._transcripts(client)]
 

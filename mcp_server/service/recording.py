@@ -101,6 +101,9 @@ def _now() -> datetime:
     return datetime.now(UTC)
 
 
+_NAMES: Final = frozenset({"agent_type", "model", "project", "branch", "task_type"})
+
+
 class Recording:
     """Takes in stated spans and rewards, redacted and bounded."""
 
@@ -282,6 +285,10 @@ class Recording:
         texts = {name: self._keep.text(given.pop(name)) for name in ("task", "output", "error") if name in given}
         if "name" in given:
             given["name"] = self._keep.line(given["name"])
+        for name in _NAMES & given.keys():
+            given[name] = self._keep.name(given[name]) or given[name]
+        if "tool_sequence" in given:
+            given["tool_sequence"] = [self._keep.name(tool) or tool for tool in given["tool_sequence"]]
         if "attributes" in given:
             given["attributes"] = self._keep.attributes(given["attributes"])
         if row.kind == "delegation" and row.project is None:
@@ -316,7 +323,8 @@ class Recording:
             if ended_at is None and held.status is Status.RUNNING and self._status(row) is not Status.RUNNING:
                 ended_at = max(now, started_at)
         if started_at is None:
-            started_at = (ended_at or now) - (length or timedelta(0))
+            # Rows of one call that tell no time keep their order.
+            started_at = (ended_at or now + timedelta(microseconds=place)) - (length or timedelta(0))
         if ended_at is None and length is not None:
             ended_at = started_at + length
         return started_at, ended_at

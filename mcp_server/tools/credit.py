@@ -1,16 +1,18 @@
 """The tool that says which delegation mattered, and which one broke it."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mcp.server.mcpserver.tools import Tool
 
-from mcp_server.service.crediting import Crediting
 from mcp_server.service.fitting import DEFAULT_CHARS
 from mcp_server.tools.parameters import AgentMatch, MaxChars, Since, Until, Word
 from mcp_server.tools.strict import READS, strict_tool
 
+if TYPE_CHECKING:
+    from mcp_server.service.crediting import Crediting
 
-def tools(crediting: Crediting) -> list[Tool]:
+
+def tools(crediting: "Crediting") -> list[Tool]:
     """The tools of this set."""
 
     async def get_credit(

@@ -1,20 +1,22 @@
 """The tool by which a client's hooks tell what happens, where they can call one."""
 
 import json
-from typing import Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 from mcp.server.mcpserver.tools import Tool
 from pydantic import Field
 
-from mcp_server.service.capturing import Capturing
 from mcp_server.service.errors import BadArgument
 from mcp_server.tools.strict import WRITES, strict_tool
+
+if TYPE_CHECKING:
+    from mcp_server.service.capturing import Capturing
 
 _TEXT_LIMIT: Final = 4_000_000
 _KEYS_LIMIT: Final = 200
 
 
-def tools(capturing: Capturing) -> list[Tool]:
+def tools(capturing: "Capturing") -> list[Tool]:
     """The tools of this set."""
 
     async def record_claude_code_event(

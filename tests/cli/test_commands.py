@@ -113,7 +113,7 @@ def test_a_log_asks_for_verdicts_and_says_how_to_answer(imported: Command) -> No
     asked = [line.split() for line in imported("log").err.splitlines() if "delegation-telemetry reward" in line]
     assert len(asked) == 3
     _, answering, span_id, value, *_ = asked[0]
-    assert imported(answering, span_id, value).status == 0
+    assert (value, imported(answering, span_id, "1").status) == ("VALUE", 0)
     assert span_id not in imported("log").err
     assert "delegation-telemetry reward" not in imported("search", "report").err
 
@@ -164,7 +164,7 @@ def test_a_backup_is_a_whole_database(imported: Command, tmp_path: Path) -> None
 
 
 def test_prune_removes_old_sessions_and_only_with_consent(imported: Command) -> None:
-    assert imported("prune", "--older-than", "0d", "--yes").status == 0
+    assert imported("prune", "--max-size", "1", "--yes").status == 0
     assert imported("log").out == ""
     assert "delegation-telemetry import" in imported("log").err
 
@@ -269,3 +269,19 @@ def test_a_newer_schema_is_refused_with_both_numbers(command: Command, tmp_path:
     done = command("log", "--db", tmp_path / "new.db")
     assert done.status == 1
     assert "schema 999 is newer than" in done.err
+
+
+@pytest.mark.parametrize("wrong", [("nan",), ("0.5", "--name", " ")], ids=["no number", "no name"])
+def test_a_judgement_that_says_nothing_is_wrong_usage(imported: Command, wrong: tuple[str, ...]) -> None:
+    done = imported("reward", "0190d9e810d331b7", *wrong)
+    assert (done.status, "Traceback" in done.err) == (2, False)
+
+
+def test_what_is_exported_can_be_read_by_its_user_alone(imported: Command, tmp_path: Path) -> None:
+    imported("export", "-o", tmp_path / "spans.jsonl")
+    assert stat.S_IMODE((tmp_path / "spans.jsonl").stat().st_mode) == 0o600
+
+
+def test_nobody_prunes_the_future(imported: Command) -> None:
+    done = imported("prune", "--older-than", "2999-01-01", "--yes")
+    assert (done.status, "would remove everything" in done.err) == (1, True)

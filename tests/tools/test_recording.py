@@ -1,5 +1,6 @@
 """Recording delegations and judging them, as a model does it."""
 
+import json
 from typing import Any
 
 import pytest
@@ -186,3 +187,16 @@ async def test_a_reward_for_nothing_says_how_to_find_something(ask: Ask) -> None
 async def test_a_reward_for_an_id_of_several_spans_names_them(ask: Ask, store: Store) -> None:
     await store.add(Batch(spans=[a_span(agent_id="twin"), a_span(agent_id="twin", session_id="other")]))
     assert "names several spans" in await ask.refused("record_reward", target_id="twin", value=1, source="human")
+
+
+async def test_rows_of_one_call_without_times_keep_their_order(ask: Ask) -> None:
+    rows = [{"session_id": "ordered", "agent_type": f"{number}", "task": "x", "output": "y"} for number in range(20)]
+    await ask("record_spans", spans=rows)
+    answer = await ask("get_trajectory", session_id="ordered")
+    assert [span["agent_type"] for span in answer["spans"]] == [row["agent_type"] for row in rows]
+
+
+async def test_a_secret_in_a_name_is_taken_out_as_well(ask: Ask) -> None:
+    names = {"agent_type": "hunter2", "model": "hunter2", "project": "/hunter2", "task_type": "hunter2"}
+    await ask("record_spans", spans=[{"session_id": "named", "task": "x", "tool_sequence": ["hunter2"], **names}])
+    assert "hunter2" not in json.dumps(await ask("get_trajectory", session_id="named", detail="full"))
