@@ -23,6 +23,7 @@ _QUICK: Final = {
     "search_and_stats": ("--keep",),
     "serving": (),
     "importing": (),
+    "hooks": (),
     "blaming": (),
 }
 _FULL: Final = {
@@ -31,6 +32,7 @@ _FULL: Final = {
     "search_and_stats": ("--spans", *_SIZES, "--keep"),
     "serving": ("--spans", _SIZES[0], _SIZES[-1], "--starts", "20", "--calls", "1000", "--keep"),
     "importing": ("--megabytes", "200"),
+    "hooks": ("--sessions", "5"),
     "blaming": ("--spans", "4000", *_SIZES[:2]),
 }
 """In this order: each leaves the databases to the next."""
