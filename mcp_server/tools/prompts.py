@@ -52,8 +52,10 @@ def register(server: MCPServer[Any], reporting: Reporting) -> None:
     def review(session_id: SessionArgument = "") -> str:
         """Go through a session's delegations and record a verdict on each."""
         which = f"session_id={session_id!r}" if session_id else "no session_id (the current session)"
+        suspects = f"session_id={session_id or 'current'!r}"
         return (
-            f"Call get_trajectory with {which}. For each delegation whose outcome is unknown, look at its task and its "
+            f"Call get_trajectory with {which}, and get_credit with {suspects}: begin where its top_blame says that a "
+            "mistake is likeliest. For each delegation whose outcome is unknown, look at its task and its "
             "output and check the result where you can: run the tests, read the changed files, verify the claims. "
             "Then call record_reward with its span_id, a value from 0 to 1, source 'verifier' if you checked it "
             "yourself or 'human' if the user told you, and the reason in one sentence. "
