@@ -43,6 +43,7 @@ class Server:
         environment = {name: value for name, value in os.environ.items() if not name.startswith("CLAUDE")}
         if db is not None:
             environment["DELEGATION_TELEMETRY_DB"] = str(db)
+            environment["DELEGATION_TELEMETRY_SPOOL"] = str(db.parent / "spool")
         self._era = era
         self._last_id = 0
         self.started = time.perf_counter()

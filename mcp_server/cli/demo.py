@@ -12,7 +12,7 @@ import anyio
 import click
 
 from mcp_server.cli.app import opened
-from mcp_server.cli.reports import print_delegations, print_stats, print_trajectory
+from mcp_server.cli.reports import print_credit, print_delegations, print_stats, print_trajectory
 
 _SAMPLES: Final = "samples"
 _START_LIMIT_S: Final = 60
@@ -36,7 +36,9 @@ async def _demonstrate(folder: Path) -> None:
         async with opened(db) as app:
             report = await app.importing.paths([samples])
     _say(f"imported {report.sessions_read} captured Claude Code sessions: {report.created} spans")
-    environment = {**os.environ, "DELEGATION_TELEMETRY_DB": db}
+    # What hooks have left for the user's own database stays where it is.
+    elsewhere = {"DELEGATION_TELEMETRY_SPOOL": str(folder / "spool"), "TMPDIR": str(folder)}
+    environment = {**os.environ, **elsewhere, "DELEGATION_TELEMETRY_DB": db}
     environment.pop("CLAUDE_CODE_SESSION_ID", None)
     program, *arguments = _serve_command()
     _say("started `delegation-telemetry serve`, connected a client over stdio")
@@ -49,7 +51,10 @@ async def _ask(client: Any) -> None:
     sessions = await _call(client, "search_delegations", {"words": "inner job"})
     session_id = sessions["delegations"][0]["session_id"]
     _say(f'get_trajectory {{"session_id": "{session_id}"}}')
-    print_trajectory(await _call(client, "get_trajectory", {"session_id": session_id}))
+    tree = await _call(client, "get_trajectory", {"session_id": session_id})
+    print_trajectory(tree)
+    _say(f'get_credit {{"session_id": "{session_id}"}}')
+    print_credit(await _call(client, "get_credit", {"session_id": session_id}), tree)
     _say("get_stats {}")
     print_stats(await _call(client, "get_stats", {}))
     _say('search_delegations {"words": "report good"}')

@@ -3,6 +3,7 @@
 import json
 import os
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any, Final
 
@@ -86,3 +87,13 @@ def test_a_second_database_is_named(imported: Command, tmp_path: Path) -> None:
     other = str(tmp_path / "other.db")
     imported("import", "--db", other, str(tmp_path))
     assert "telemetry.db exists too" in findings(imported, "--db", other)["databases"]["text"]
+
+
+def test_a_demo_leaves_alone_what_hooks_have_left(home: Path) -> None:
+    fire(home)
+    waiting = list((home / ".local" / "share" / "delegation-telemetry" / "spool").iterdir())
+    script = Path(sys.executable).parent / "delegation-telemetry"
+    environment = {"HOME": str(home), "PATH": os.environ["PATH"]}
+    told = subprocess.run([script, "demo"], env=environment, capture_output=True, text=True, check=True).stdout
+    assert all(f"> {tool} " in told for tool in ("get_trajectory", "get_credit", "get_stats", "search_delegations"))
+    assert list((home / ".local" / "share" / "delegation-telemetry").rglob("*")) == [waiting[0].parent, *waiting]
