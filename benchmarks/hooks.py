@@ -111,23 +111,32 @@ def _sessions(report: Report, folder: Path, count: int) -> None:
     sys.path.insert(0, str(HERE.parent))
     from tests.claude_code.live.playing import play  # noqa: PLC0415 - only where it is asked for
     from tests.claude_code.live.script import Scenario, Step, delegate, working  # noqa: PLC0415
+    from tests.isolation import SYSTEM_PATH  # noqa: PLC0415
 
     names = [f"job{number}" for number in range(_DELEGATIONS)]
     main = tuple(Step(uses=(delegate(name),)) for name in names)
     scripts = {"main": (*main, Step("All done.")), **{name: working("Done.") for name in names}}
     scenario, plugin = Scenario(name="ten", scripts=scripts, delegations=()), HERE.parent / "claude_config"
-    without, loaded = Clock("a session of ten delegations, without the plugin"), Clock("the same, with its hooks")
+    with_server = {"PATH": f"{Path(OURS[0]).parent}:{SYSTEM_PATH}"}
+    without = Clock("a session of ten delegations, without the plugin")
+    hooks = Clock("the same, with its hooks; its server cannot be found")
+    whole = Clock("the same, with its hooks and its server")
     for number in range(count):
-        for clock, chosen in ((without, None), (loaded, plugin)):
+        for place, (clock, chosen, environment) in enumerate(
+            ((without, None, {}), (hooks, plugin, {}), (whole, plugin, with_server))
+        ):
             started, used = time.perf_counter(), _children_cpu_s()
-            play(scenario, "2.1.329", folder / f"{number}-{chosen is None}", plugin=chosen)
+            play(scenario, "2.1.329", folder / f"{number}-{place}", plugin=chosen, environment=environment)
             clock.seconds.append(time.perf_counter() - started)
             clock.cpu_s += _children_cpu_s() - used
-    report.timing(loaded, without)
+    for clock in (hooks, whole):
+        report.timing(clock, without)
     events = 4 * _DELEGATIONS + 4
     report.amount("events in such a session", events, "events")
-    report.amount("added wall time per event", (loaded.mean_ms - without.mean_ms) / events, "ms")
-    report.amount("added CPU time per event, server and all", (loaded.cpu_ms - without.cpu_ms) / events, "ms")
+    report.amount("added wall time per event, hooks alone", (hooks.mean_ms - without.mean_ms) / events, "ms")
+    report.amount("added CPU time per event, hooks alone", (hooks.cpu_ms - without.cpu_ms) / events, "ms")
+    report.amount("added wall time per session, server", whole.mean_ms - hooks.mean_ms, "ms")
+    report.amount("added CPU time per session, server", whole.cpu_ms - hooks.cpu_ms, "ms")
 
 
 if __name__ == "__main__":

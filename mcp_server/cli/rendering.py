@@ -14,7 +14,6 @@ _STYLES: Final = {
 }  # fmt: skip
 _SIGNS: Final = {"+": "green", "-": "red"}
 NOTHING: Final = "-"
-_CENT: Final = 0.01
 _SECOND_MS: Final = 1000
 _MINUTE_MS: Final = 60_000
 _HOUR_MS: Final = 3_600_000

@@ -4,7 +4,6 @@ from datetime import datetime
 from typing import Any, Final, Literal
 
 from storage.records import Session, Span
-from storage.vocabulary import SpanKind
 
 Detail = Literal["skeleton", "summary", "full"]
 
@@ -76,11 +75,6 @@ def time_text(time: datetime) -> str:
 def rounded(value: float | None) -> float | None:
     """A figure without the noise of binary fractions: a billionth of a dollar, or of a share, is nothing to anybody."""
     return None if value is None else round(value, _DIGITS) + 0.0
-
-
-def is_call(span: Span) -> bool:
-    """Whether a span is a call of a model or a tool, and not an agent's run."""
-    return span.kind in (SpanKind.LLM_CALL, SpanKind.TOOL_CALL)
 
 
 def _plain(value: Any) -> Any:
