@@ -8,7 +8,14 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-RECORDS = ("storage.vocabulary", "storage.fields", "storage.records", "storage.outcomes", "storage.sketch")
+RECORDS = (
+    "storage.vocabulary",
+    "storage.fields",
+    "storage.records",
+    "storage.outcomes",
+    "storage.sketch",
+    "storage.lessons",
+)
 CONTRACT = (*RECORDS, "storage.versions", "storage.subtrees", "storage.errors", "storage.queries", "storage.store")
 
 # Prefix of a module -> prefixes of our own modules that it may import. The longest prefix that fits decides.
