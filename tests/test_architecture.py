@@ -15,6 +15,7 @@ RECORDS = (
     "storage.outcomes",
     "storage.sketch",
     "storage.lessons",
+    "storage.words",
 )
 CONTRACT = (*RECORDS, "storage.versions", "storage.subtrees", "storage.errors", "storage.queries", "storage.store")
 
