@@ -112,7 +112,8 @@ class Vocabulary:
 
 @dataclass(frozen=True, slots=True)
 class Taught:
-    """A lesson with the text of its task."""
+    """A lesson with the words of its task."""
 
     lesson: Lesson
     task: str
+    """The words of the first 2,000 characters as `storage.words` has them, in their order, with spaces between."""

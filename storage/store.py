@@ -56,7 +56,7 @@ class Lessons(Protocol):
         ...
 
     async def vocabulary(self, words: Sequence[str]) -> Vocabulary:
-        """How rare words are in the tasks of the newest 20,000 lessons."""
+        """How rare words, as `storage.words` has them, are in the tasks of the newest 20,000 lessons."""
         ...
 
     async def holding(self, words: Sequence[str], limit: int) -> list[Taught]:
@@ -170,11 +170,14 @@ class Store(Protocol):
         ...
 
     async def vocabulary(self, words: Sequence[str]) -> Vocabulary:
-        """How rare words are in the tasks of all delegations."""
+        """How rare words are in the tasks of all delegations; an engine may count the heads of outputs as well."""
         ...
 
     async def holding(self, words: Sequence[str], question: SpanFilter, limit: int) -> list[Span]:
-        """Delegations that match and whose tasks hold any of these words, best match first, with their texts."""
+        """Delegations that match and hold any of these words, best match first, with their texts.
+
+        The words are looked for where `vocabulary` counts them; texts that hold many common words may be left out.
+        """
         ...
 
     async def distinct(self, dimension: Dimension) -> list[str]:
