@@ -9,6 +9,7 @@ import pytest
 
 import mcp_server
 from mcp_server.server import NAME, Services, build_server
+from mcp_server.service.advising import Advising
 from mcp_server.service.crediting import Crediting
 from mcp_server.service.recording import Recording
 from mcp_server.service.reporting import Reporting
@@ -90,6 +91,7 @@ async def test_commands_and_skills_name_tools_that_exist(path: Path, store: Stor
             recording=Recording(store, captured.VERBATIM),
             reporting=reporting,
             crediting=Crediting(store, reporting.present),
+            advising=Advising(store, reporting.present, captured.VERBATIM, config=Path("/nowhere")),
             capturing=telling.capturing(store),
         )
     )

@@ -19,6 +19,7 @@ from storage.opening import open_store
 from storage.store import Store
 
 if TYPE_CHECKING:
+    from mcp_server.service.advising import Advising
     from mcp_server.service.capturing import Capturing
     from mcp_server.service.crediting import Crediting
     from mcp_server.service.exporting import Exporting
@@ -63,6 +64,24 @@ class App:
             return Crediting(self.store, self.reporting.present)
 
         return cast("Crediting", Late(make))
+
+    @cached_property
+    def advising(self) -> "Advising":
+        """Says who should do a task."""
+
+        def make() -> "Advising":
+            from mcp_server.service.advising import Advising  # noqa: PLC0415 - as above
+
+            settings = self.settings
+            return Advising(
+                self.store,
+                self.reporting.present,
+                self.keep,
+                config=settings.claude_config,
+                project=settings.project,
+            )
+
+        return cast("Advising", Late(make))
 
     @cached_property
     def exporting(self) -> "Exporting":

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from mcp_server.ingest.claude_code.identity import delegation_span_id
 from mcp_server.ingest.texts import TextKeeper
+from mcp_server.service import linking
 from mcp_server.service.errors import AmbiguousId, BadArgument, UnknownId
 from mcp_server.service.moments import moment
 from mcp_server.service.present import Feed
@@ -154,7 +155,7 @@ class Recording:
             spans.append(span)
             if row.reward is not None:
                 rewards.append(self._given_with(row, span, now))
-        added = await self._store.add(Batch(spans=spans, rewards=rewards))
+        added = await linking.add(self._store, Batch(spans=spans, rewards=rewards))
         return [
             Recorded(span_id=span.span_id, session_id=span.session_id, result=change.value)
             for span, change in zip(spans, added.spans, strict=True)

@@ -1,11 +1,13 @@
 """The server on loopback HTTP, for conformance checkers that speak nothing else: `over_http.py DATABASE PORT`."""
 
 import sys
+from pathlib import Path
 
 import anyio
 
 from mcp_server.ingest.texts import TextKeeper
 from mcp_server.server import Services, build_server
+from mcp_server.service.advising import Advising
 from mcp_server.service.crediting import Crediting
 from mcp_server.service.recording import Recording
 from mcp_server.service.reporting import Reporting
@@ -17,7 +19,10 @@ async def serve(database: str, port: int) -> None:
     keep = TextKeeper(lambda text: text)
     reporting = Reporting(store)
     crediting = Crediting(store, reporting.present)
-    server = build_server(Services(recording=Recording(store, keep), reporting=reporting, crediting=crediting))
+    advising = Advising(store, reporting.present, keep, config=Path(database).parent)
+    server = build_server(
+        Services(recording=Recording(store, keep), reporting=reporting, crediting=crediting, advising=advising)
+    )
     await server.run_streamable_http_async(host="127.0.0.1", port=port)
 
 

@@ -1,6 +1,7 @@
 """A server over a store of its own, asked through a real client in memory, in both eras of the protocol."""
 
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any, cast
 
 import pytest
@@ -9,6 +10,7 @@ from mcp.server.mcpserver import MCPServer
 
 from mcp_server.ingest.texts import TextKeeper
 from mcp_server.server import Services, build_server
+from mcp_server.service.advising import Advising
 from mcp_server.service.crediting import Crediting
 from mcp_server.service.recording import Recording
 from mcp_server.service.reporting import Reporting
@@ -21,7 +23,7 @@ NOW = at(3600)
 
 
 @pytest.fixture
-def server(store: Store) -> MCPServer[Any]:
+def server(store: Store, tmp_path: Path) -> MCPServer[Any]:
     keep = TextKeeper(lambda text: text.replace("hunter2", "[redacted]"))
     reporting = Reporting(store, session_id="session-of-the-process", clock=lambda: NOW)
     return build_server(
@@ -29,6 +31,7 @@ def server(store: Store) -> MCPServer[Any]:
             recording=Recording(store, keep, session_id="session-of-the-process", clock=lambda: NOW),
             reporting=reporting,
             crediting=Crediting(store, reporting.present, clock=lambda: NOW),
+            advising=Advising(store, reporting.present, keep, config=tmp_path, clock=lambda: NOW),
             capturing=telling.capturing(store),
         )
     )
