@@ -8,6 +8,7 @@ from mcp_server.analysis.similarity import CANDIDATES, Holding, most_similar, ra
 from mcp_server.service.folding import source_weight
 from storage.store import Lessons
 from storage.vocabulary import Level
+from storage.words import HEAD
 
 
 async def neighbours(lessons: Lessons, task: str | None) -> list[Neighbour]:
@@ -19,7 +20,7 @@ async def neighbours(lessons: Lessons, task: str | None) -> list[Neighbour]:
     """
     if not task:
         return []
-    asked = words_of(task)
+    asked = words_of(task[:HEAD])  # of lessons no more is compared
     terms = terms_of(asked)
     vocabulary = await lessons.vocabulary(terms)
     few = rarest(terms, vocabulary.frequencies)
