@@ -97,8 +97,18 @@ class App:
 
         settings = self.settings
         return Recording(
-            self.store, self.keep, session_id=settings.session_id, project=settings.project, feed=self.capturing
+            self.store,
+            self.keep,
+            session_id=settings.session_id,
+            project=settings.project,
+            feed=self.capturing,
+            judged=self._learn_soon,
         )
+
+    def _learn_soon(self) -> None:
+        """Let the router learn what was judged just now, if anybody asks it in this process at all."""
+        if cast("Late", self.advising).is_made:
+            self.advising.learning.soon()
 
     @cached_property
     def importing(self) -> "Importing":

@@ -1,5 +1,6 @@
 """What the router knows: lessons folded and fitted, and a watch on each arm, kept in step with a store."""
 
+import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
@@ -16,7 +17,7 @@ from storage.errors import StoreError
 from storage.lessons import ArmState, Learned, Lesson
 from storage.store import Lessons
 
-LESSONS_AT_ONCE: Final = 200
+LESSONS_AT_ONCE: Final = 500
 """So many are learned from before one answer; the others before the next ones."""
 _TRIES: Final = 3
 _GROWTH: Final = 1.25
@@ -58,11 +59,12 @@ class Learning:
         self._version: int | None = None
         self._through: int | None = None
         self._lock = anyio.Lock()
+        self._soon: asyncio.Task[None] | None = None
 
     async def known(self) -> Fitted:
         """What is known now; fitted anew where enough has changed.
 
-        Learns from at most 200 lessons that nobody has learned from yet.
+        Learns from at most 500 lessons that nobody has learned from yet.
         """
         async with self._lock:
             for _ in range(_TRIES):
@@ -70,6 +72,17 @@ class Learning:
                 if version == self._version or await self._look(version):
                     break
             return self._fitted
+
+    def soon(self) -> None:
+        """Learn what is new while others go on: the next question need not wait for it."""
+        if self._soon is None or self._soon.done():
+            self._soon = asyncio.create_task(self._quietly())
+
+    async def _quietly(self) -> None:
+        try:
+            await self.known()
+        except StoreError:
+            return
 
     async def caught_up(self) -> Fitted:
         """What is known after all lessons were learned from, however many they are."""
