@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from storage.lessons import ArmState, Learned, Tier, TierSum
 from storage.queries import Batch
 from storage.records import Span
-from storage.sqlite import lesson_reading, lesson_words, lessons, migrate, upkeep, writing
+from storage.sqlite import lesson_reading, lesson_words, lessons, migrate, rows, upkeep, writing
 from storage.vocabulary import Level, RewardSource, Source, SpanKind, Status
 from storage.words import task_words
 from tests.factories import a_reward, a_span, at
@@ -100,10 +100,10 @@ def content(connection: sqlite3.Connection) -> dict[str, list[tuple[Any, ...]]]:
 def expected_words(connection: sqlite3.Connection) -> dict[str, int]:
     """How many lessons hold each word, from the spans."""
     found: dict[str, int] = {}
-    rows = connection.execute("select span_id from lesson").fetchall()
-    wanted = {"span_ids": json.dumps([row["span_id"] for row in rows])}
+    held = connection.execute("select span_id from lesson").fetchall()
+    wanted = {"span_ids": json.dumps([row["span_id"] for row in held])}
     for row in connection.execute(lessons._SPANS, wanted):
-        for word in set(task_words(lessons.rows.unpack(row["task"]) or "")):
+        for word in set(task_words(rows.unpack(row["task"]) or "")):
             found[word] = found.get(word, 0) + 1
     return found
 
