@@ -38,7 +38,7 @@ def after(connection: sqlite3.Connection, number: int, limit: int) -> list[Lesso
 def learned(connection: sqlite3.Connection) -> Learned:
     """What was learned so far."""
     through = connection.execute(_THROUGH).fetchone()[0]
-    arms = [ArmState(**row) for row in map(dict, connection.execute(_ARMS))]
+    arms = tuple(ArmState(**row) for row in map(dict, connection.execute(_ARMS)))
     return Learned(through=through, arms=arms)
 
 
