@@ -17,7 +17,7 @@ from storage.sqlite import groups, migrate, rollup_groups, rollups, upkeep, writ
 from storage.store import Store
 from storage.vocabulary import Level, RewardSource, Source, SpanKind, Status
 from tests.factories import a_reward, a_span, at
-from tests.strategies import maybe
+from tests.strategies import guesses, maybe
 
 FIRST = datetime(2026, 11, 18, 12, tzinfo=UTC)
 HOURS = st.integers(0, 96)
@@ -55,6 +55,7 @@ def sightings(draw: st.DrawFn) -> Span:
         agent_type=draw(st.sampled_from(["Explore", "Plan"])),
         model=draw(maybe(st.sampled_from(["small", "large"]))),
         task_type=draw(maybe(st.sampled_from(["search", "docs"]))),
+        **draw(guesses()),
         project=draw(maybe(st.sampled_from(["/a", "/b"]))),
         complexity=draw(maybe(st.sampled_from(Level))),
         agent_version=draw(maybe(st.sampled_from(["v1", "v2"]))),
@@ -100,7 +101,7 @@ def close(group: Group) -> tuple[Any, ...]:
     """A group but for what is approximate or in another form."""
     return (
         group.key, group.n, group.statuses, group.outcomes, group.verified_n, group.verified_success_n, group.rewards_n,
-        group.cost_n, group.tokens, group.tool_calls, group.tool_errors,
+        group.cost_n, group.tokens, group.tool_calls, group.tool_errors, group.guessed_n,
     )  # fmt: skip
 
 

@@ -61,6 +61,14 @@ def test_every_order_ends_in_the_same(sightings: list[Span], data: st.DataObject
 
 @LAW
 @given(sightings=strategies.versions_of_one_span())
+def test_a_guess_stays_with_who_guessed_it(sightings: list[Span]) -> None:
+    span = joined(sightings).span
+    told_together = {(one.guessed_type, one.guessed_by) for one in sightings}
+    assert (span.guessed_type, span.guessed_by) in told_together
+
+
+@LAW
+@given(sightings=strategies.versions_of_one_span())
 def test_the_join_is_a_valid_span_in_which_nothing_known_is_lost(sightings: list[Span]) -> None:
     span = joined(sightings).span
     assert Span.model_validate(span.model_dump()) == span
