@@ -76,18 +76,37 @@ class Rule:
 
 
 RULES: Final = (
-    Rule("test", verbs=("test", "cover"), words=("unit test", "write test", "add test", "test suite", "run the test")),
-    Rule("debug", verbs=("debug", "diagnose", "reproduce"), words=("bug", "traceback", "root cause"), hints=("fix",)),
+    Rule(
+        "debug",
+        verbs=("debug", "diagnose", "reproduce", "troubleshoot"),
+        words=("bug", "traceback", "root cause", "find out why", "failing", "tests fail", "test fails", "build fails"),
+        hints=("fix", "mend", "repair", "investigate", "resolve"),
+    ),
+    Rule(
+        "test",
+        verbs=("test", "cover"),
+        words=("unit test", "integration test", "write test", "add test", "test suite", "run the test"),
+    ),
     Rule(
         "review",
         verbs=("review", "audit", "critique"),
-        words=("code review", "pull request"),
+        words=("code review", "security review", "pull request"),
         hints=("verify", "check"),
     ),
-    Rule("refactor", verbs=("refactor", "rename", "restructure"), words=("refactor", "clean up"), hints=("simplify",)),
-    Rule("docs", verbs=("document",), words=("readme", "docstring", "changelog", "documentation")),
+    Rule(
+        "refactor",
+        verbs=("refactor", "rename", "restructure"),
+        words=("refactor", "clean up"),
+        hints=("simplify", "extract", "split"),
+    ),
+    Rule("docs", verbs=("document",), words=("readme", "docstring", "changelog", "release note", "documentation")),
     Rule("ops", verbs=("deploy", "install", "configure", "migrate"), words=("dockerfile", "kubernetes", "deploy")),
-    Rule("plan", verbs=("plan", "outline"), words=("implementation plan", "roadmap"), hints=("design", "propose")),
+    Rule(
+        "plan",
+        verbs=("plan", "outline"),
+        words=("implementation plan", "roadmap"),
+        hints=("design", "propose", "draft"),
+    ),
     Rule(
         "research",
         verbs=("research", "compare"),
@@ -98,13 +117,13 @@ RULES: Final = (
         "search",
         verbs=("search", "locate", "grep", "explore"),
         words=("where is", "which file"),
-        hints=("find", "list"),
+        hints=("find", "list", "survey", "look", "read", "count", "map", "trace", "identify", "inspect", "understand"),
     ),
     Rule(
         "implement",
         verbs=("implement", "develop"),
         words=("implement", "new feature"),
-        hints=("add", "create", "write", "build"),
+        hints=("add", "create", "write", "build", "update", "change", "extend", "make", "port"),
     ),
 )
 TASK_TYPES: Final = (*(rule.task_type for rule in RULES), OTHER)

@@ -18,6 +18,7 @@ _SUMMARY: Final = (
 )  # fmt: skip
 _IN_ANY_CASE: Final = frozenset(SKELETON)
 SUMMARY_TEXT: Final = 240
+STATED_ORIGIN: Final = "caller"
 TEXTS: Final = ("task", "output", "error")
 
 
@@ -27,7 +28,10 @@ def span_object(span: Span, detail: Detail) -> dict[str, Any]:
         return {name: _shown(getattr(span, name)) for name in SKELETON}
     names = (*SKELETON, *_SUMMARY) if detail == "summary" else tuple(Span.model_fields)
     found = {name: _shown(getattr(span, name)) for name in names}
+    found["task_type"] = span.type_of_task
     shown = {name: value for name, value in found.items() if name in _IN_ANY_CASE or not _empty(value)}
+    if span.type_of_task is not None:
+        shown["task_type_origin"] = type_origin(span)
     if detail == "summary":
         tokens = [
             count
@@ -44,6 +48,11 @@ def span_object(span: Span, detail: Detail) -> dict[str, Any]:
             shown["total_tokens"] = sum(tokens)
         return {name: shorten(value, SUMMARY_TEXT) if name in TEXTS else value for name, value in shown.items()}
     return shown
+
+
+def type_origin(span: Span) -> str | None:
+    """Whose word the type of a span's task is: `caller` where it was stated; else the rules that guessed it."""
+    return STATED_ORIGIN if span.task_type is not None else (span.guessed_by or "").partition("/")[0] or None
 
 
 def exported(span: Span) -> dict[str, Any]:
