@@ -55,7 +55,8 @@ def started(tool: str, used: dict[str, Any], at_us: int, keep: TextKeeper) -> Ca
         call.label = f"{task_type}/{label[2].lower()}" if label and task_type else None
         call.guess = None if call.label else keep.guess(description, prompt)
     elif tool == SKILL:
-        call.description = keep.line(string(used.get("skill")) or string(used.get("command")))
+        skill = string(used.get("skill")) or string(used.get("command"))
+        call.description, call.guess = keep.line(skill), keep.guess(skill)
     elif tool == TASK_STOP:
         call.agent_id = keep.identifier(string(used.get("task_id")))
     return call
