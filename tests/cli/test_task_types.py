@@ -123,3 +123,11 @@ def test_a_guess_can_be_told_from_a_statement(command: Command, told: Path) -> N
     assert {one["span_id"]: (one.get("task_type"), one.get("task_type_origin")) for one in found} == {
         "stated": ("audit", "caller"), "guessed": ("review", "words"), "silent": (None, None),
     }  # fmt: skip
+
+
+def test_doctor_guesses_what_nobody_guessed_yet(command: Command, told: Path) -> None:
+    told.write_text(told.read_text().replace('"task":', '"guessed_type": null, "task":'))
+    command("import", told)
+    assert set(by_type(command)) == {"audit", None}
+    command("doctor", "--fix")
+    assert set(by_type(command)) == {"audit", "review", None}
