@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from storage.records import Span
@@ -61,6 +61,12 @@ def test_every_order_ends_in_the_same(sightings: list[Span], data: st.DataObject
 
 @LAW
 @given(sightings=strategies.versions_of_one_span())
+@example(
+    sightings=[
+        a_span(span_id="one", guessed_type="search", guessed_by="words/1"),
+        a_span(span_id="one", guessed_type="docs", guessed_by="words/2"),
+    ]
+)
 def test_a_guess_stays_with_who_guessed_it(sightings: list[Span]) -> None:
     span = joined(sightings).span
     told_together = {(one.guessed_type, one.guessed_by) for one in sightings}
