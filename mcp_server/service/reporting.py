@@ -20,6 +20,7 @@ from mcp_server.service.present import Feed, Present
 from mcp_server.service.session_tree import critical_ms, node_object, repair_object, totals
 from mcp_server.service.shapes import Detail, rounded, session_object, span_object
 from storage.errors import BadCursor
+from storage.fields import plain_type
 from storage.queries import AGENT_RUNS, ALL_KINDS, CALLS, Dimension, Group, Page, PageRequest, SpanFilter
 from storage.records import Span
 from storage.store import Store
@@ -164,7 +165,7 @@ class Reporting:
         question = SpanFilter(
             agent_types=agents,
             model=model,
-            task_type=task_type,
+            task_type=task_type and plain_type(task_type),
             outcome=outcome,
             status=status,
             project=project,
@@ -374,6 +375,7 @@ def _group_object(group: Group) -> dict[str, Any]:
     return {
         "key": group.key,
         "n": group.n,
+        **({"guessed_type_n": group.guessed_n} if Dimension.TASK_TYPE in group.key else {}),
         "verified_n": group.verified_n,
         "success": None
         if judged is None
