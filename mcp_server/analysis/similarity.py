@@ -54,7 +54,11 @@ class Similar(NamedTuple):
 
 def words_of(text: str) -> Words:
     """The words of a text."""
-    found = task_words(text[:_CHARS])
+    return counted(task_words(text[:_CHARS]))
+
+
+def counted(found: Sequence[str]) -> Words:
+    """Words that a text was split into before."""
     return Words(Counter(found), len(found))
 
 

@@ -2,7 +2,7 @@
 
 import uuid
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
@@ -109,7 +109,7 @@ class Advising:
         The answer has at most 1,500 characters of JSON.
         """
         await self._present.fresh()
-        task = classified([asked.task], asked.task_type, asked.complexity)
+        task = self._classified(asked)
         fitted = await self.learning.known()
         question = Question(
             profile=_profile(task, fitted.history),
@@ -148,6 +148,14 @@ class Advising:
             "judged": {"n": judged.n, "verified_n": judged.verified_n},
             "routes": [_route(one, known, arms) for one in _types(fitted.history)[:TYPES_SHOWN]],
         }
+
+    def _classified(self, asked: Asked) -> Classified:
+        """Type and complexity; a type that nobody states is guessed by the rules that delegations are stored with."""
+        found = classified([asked.task], asked.task_type, asked.complexity)
+        guess = self._keep.guess(asked.task) if found.type_origin is not Origin.CALLER else None
+        if guess is None:
+            return found
+        return replace(found, task_type=guess.guessed_type, type_origin=Origin(guess.guessed_by.partition("/")[0]))
 
     async def _offered(self, asked: Asked, usage: Sequence[Usage], task_type: str) -> Offered:
         if asked.candidates:
@@ -200,8 +208,8 @@ def _profile(task: Classified, history: History) -> Profile:
     """
     types = {task_type for task_type, _ in history.by_type}
     levels = {cell.profile.complexity for cell in history.evidence}
-    knows_type = task.type_origin is not Origin.TEXT or task.task_type in types
-    knows_level = task.complexity_origin is not Origin.TEXT or task.complexity in levels
+    knows_type = task.type_origin is not Origin.WORDS or task.task_type in types
+    knows_level = task.complexity_origin is not Origin.WORDS or task.complexity in levels
     return Profile(task.task_type if knows_type else None, task.complexity if knows_level else None)
 
 

@@ -11,8 +11,8 @@ from storage.words import HEAD
 
 WITHIN: Final = timedelta(minutes=10)
 """A delegation follows a decision if it starts no later than this after it."""
-_JUDGED_BEFORE: Final = frozenset({Origin.CALLER, Origin.OPENING, Origin.USER_RULE})
-"""What rules on words guess is no judgement of anybody."""
+_JUDGED_BEFORE: Final = frozenset({Origin.CALLER, Origin.OPENING})
+"""What rules guess is no judgement of anybody; they say the same of the delegation itself."""
 
 
 def may_follow(decision: RoutingDecision, span: Span) -> bool:
@@ -35,9 +35,9 @@ def with_judgement(span: Span, decision: RoutingDecision) -> Span:
         "criticality": decision.criticality,
         "uncertainty": decision.uncertainty,
     }
-    return span.model_copy(
-        update={name: value for name, value in given.items() if value is not None and getattr(span, name) is None}
-    )
+    said = {name: value for name, value in given.items() if value is not None and getattr(span, name) is None}
+    # Where somebody has said the type, nobody guesses.
+    return span.model_copy(update=said | ({"guessed_type": None, "guessed_by": None} if "task_type" in said else {}))
 
 
 def is_followed(decision: RoutingDecision, span: Span) -> bool:

@@ -20,6 +20,7 @@ from mcp_server.service.present import Feed, Present
 from mcp_server.service.session_tree import critical_ms, node_object, repair_object, totals
 from mcp_server.service.shapes import Detail, rounded, session_object, span_object
 from storage.errors import BadCursor
+from storage.fields import plain_type
 from storage.queries import AGENT_RUNS, ALL_KINDS, CALLS, Dimension, Group, Page, PageRequest, SpanFilter
 from storage.records import Span
 from storage.store import Store
@@ -94,7 +95,9 @@ class Reporting:
         wanted = frozenset(kinds) if kinds else (ALL_KINDS if detail == "full" else AGENT_RUNS)
         counts = await self._store.span_counts(chosen)
         # Agents' runs are always needed: sums and the critical path are of the whole session.
-        known = await self._store.trajectory(chosen, ALL_KINDS if wanted & CALLS else AGENT_RUNS)
+        read = ALL_KINDS if wanted & CALLS else AGENT_RUNS
+        all_at_once = detail != "skeleton" and sum(counts.get(kind, 0) for kind in read) <= limit
+        known = await self._store.trajectory(chosen, read, texts=all_at_once)
         repaired = repair(await self._bridged(known), now=self._clock())
         spans = {span.span_id: span for span in repaired.spans}
         tree = grow(bridged((span for span in repaired.spans if span.kind in wanted), spans))
@@ -105,7 +108,7 @@ class Reporting:
             nodes = [node for node in nodes if node.span.span_id in meant]
         rest = _after(nodes, cursor)
         page = rest[:limit]
-        if detail != "skeleton":
+        if detail != "skeleton" and not all_at_once:
             page = await self._with_texts(page)
         runs = [span for span in repaired.spans if span.kind in AGENT_RUNS]
         critical = critical_ms(repaired.spans)
@@ -162,7 +165,7 @@ class Reporting:
         question = SpanFilter(
             agent_types=agents,
             model=model,
-            task_type=task_type,
+            task_type=task_type and plain_type(task_type),
             outcome=outcome,
             status=status,
             project=project,
@@ -372,6 +375,7 @@ def _group_object(group: Group) -> dict[str, Any]:
     return {
         "key": group.key,
         "n": group.n,
+        **({"guessed_type_n": group.guessed_n} if Dimension.TASK_TYPE in group.key else {}),
         "verified_n": group.verified_n,
         "success": None
         if judged is None

@@ -18,6 +18,7 @@ _SUMMARY: Final = (
 )  # fmt: skip
 _IN_ANY_CASE: Final = frozenset(SKELETON)
 SUMMARY_TEXT: Final = 240
+STATED_ORIGIN: Final = "caller"
 TEXTS: Final = ("task", "output", "error")
 
 
@@ -25,9 +26,13 @@ def span_object(span: Span, detail: Detail) -> dict[str, Any]:
     """A span as JSON. Skeleton fields are always there; others only where something is known."""
     if detail == "skeleton":
         return {name: _shown(getattr(span, name)) for name in SKELETON}
+    values = vars(span)  # a page has thousands of fields
     names = (*SKELETON, *_SUMMARY) if detail == "summary" else tuple(Span.model_fields)
-    found = {name: _shown(getattr(span, name)) for name in names}
-    shown = {name: value for name, value in found.items() if name in _IN_ANY_CASE or not _empty(value)}
+    shown = {
+        name: _shown(value) for name in names for value in [values[name]] if name in _IN_ANY_CASE or not _empty(value)
+    }
+    if span.type_of_task is not None:
+        shown |= {"task_type": span.type_of_task, "task_type_origin": type_origin(span)}
     if detail == "summary":
         tokens = [
             count
@@ -42,8 +47,15 @@ def span_object(span: Span, detail: Detail) -> dict[str, Any]:
         ]
         if tokens:
             shown["total_tokens"] = sum(tokens)
-        return {name: shorten(value, SUMMARY_TEXT) if name in TEXTS else value for name, value in shown.items()}
+        for name in TEXTS:
+            if name in shown:
+                shown[name] = shorten(shown[name], SUMMARY_TEXT)
     return shown
+
+
+def type_origin(span: Span) -> str | None:
+    """Whose word the type of a span's task is: `caller` where it was stated; else the rules that guessed it."""
+    return STATED_ORIGIN if span.task_type is not None else (span.guessed_by or "").partition("/")[0] or None
 
 
 def exported(span: Span) -> dict[str, Any]:
@@ -90,4 +102,4 @@ def _shown(value: Any) -> Any:
 
 
 def _empty(value: Any) -> bool:
-    return value is None or value in ([], {})
+    return value is None or value in ((), [], {})

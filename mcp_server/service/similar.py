@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Final, Generic, NamedTuple, TypeVar
 
-from mcp_server.analysis.similarity import CANDIDATES, Holding, Words, most_similar, rarest, terms_of, words_of
+from mcp_server.analysis.similarity import CANDIDATES, Holding, Words, counted, most_similar, rarest, terms_of, words_of
 from storage.lessons import Lesson, Vocabulary
 from storage.queries import SpanFilter
 from storage.records import Span
@@ -30,7 +30,7 @@ async def lessons(store: Lessons, text: str, limit: int = CANDIDATES) -> list[Al
     known = await store.vocabulary(terms_of(asked))
     few = rarest(terms_of(asked), known.frequencies)
     found = await store.holding(few, limit) if few else []
-    return _ranked(asked, known, [(one.lesson, one.task) for one in found])
+    return _ranked(asked, known, [(one.lesson, counted(one.task.split())) for one in found])
 
 
 async def delegations(
@@ -41,10 +41,10 @@ async def delegations(
     known = await store.vocabulary(terms_of(asked))
     few = rarest(terms_of(asked), known.frequencies)
     found = await store.holding(few, question or SpanFilter(), limit) if few else []
-    return _ranked(asked, known, [(span, span.task or "") for span in found])
+    return _ranked(asked, known, [(span, words_of((span.task or "")[:HEAD])) for span in found])
 
 
-def _ranked(asked: Words, known: Vocabulary, candidates: Sequence[tuple[Item, str]]) -> list[Alike[Item]]:
+def _ranked(asked: Words, known: Vocabulary, candidates: Sequence[tuple[Item, Words]]) -> list[Alike[Item]]:
     among = Holding(known.total, known.mean_length, known.frequencies)
-    held = {place: words_of(task[:HEAD]) for place, (_, task) in enumerate(candidates)}
+    held = {place: words for place, (_, words) in enumerate(candidates)}
     return [Alike(candidates[one.key][0], one.similarity) for one in most_similar(asked, held, among)]

@@ -10,6 +10,9 @@ from storage.words import HEAD, task_words
 
 KEPT: Final = 20_000
 """So many lessons, counted back from the newest number, are found by their words."""
+_COMMON: Final = 200
+"""Words of so many lessons are remembered."""
+_STALE_ONE_IN: Final = 50
 
 _HELD: Final = "select words, length from lesson_text where number = :number"
 _REMEMBER: Final = (
@@ -75,14 +78,36 @@ def forget_all(connection: sqlite3.Connection) -> None:
         connection.execute(statement)
 
 
-def vocabulary(connection: sqlite3.Connection, words: Sequence[str]) -> Vocabulary:
+class CommonWords:
+    """Frequencies of words that many lessons hold: counted by walking through all of these, so remembered for a while.
+
+    What is remembered is off by at most one lesson in fifty.
+    """
+
+    def __init__(self) -> None:
+        self._known: dict[str, int] = {}
+        self._counted_at = (0, 0)
+
+    def current(self, newest: int, total: int) -> dict[str, int]:
+        """What may still be used when the newest lesson has this number and so many have words."""
+        counted_newest, counted_total = self._counted_at
+        if max(abs(newest - counted_newest), abs(total - counted_total)) * _STALE_ONE_IN > total:
+            self._known, self._counted_at = {}, (newest, total)
+        return self._known
+
+
+def vocabulary(connection: sqlite3.Connection, words: Sequence[str], common: CommonWords) -> Vocabulary:
     """How rare these words are among those that are indexed."""
     total = connection.execute(_TOTAL).fetchone()
-    found = connection.execute(_FREQUENCIES, {"words": search.as_array(words)})
+    known = common.current(_newest(connection), total["text_n"])
+    asked = search.as_array(word for word in words if word not in known)
+    found = {row["term"]: int(row["doc"]) for row in connection.execute(_FREQUENCIES, {"words": asked})}
+    frequencies = found | {word: known[word] for word in words if word in known}
+    known.update((word, n) for word, n in found.items() if n >= _COMMON)
     return Vocabulary(
         total=total["text_n"],
         mean_length=total["text_length"] / total["text_n"] if total["text_n"] else 0.0,
-        frequencies={row["term"]: row["doc"] for row in found},
+        frequencies=frequencies,
     )
 
 
@@ -100,8 +125,12 @@ def holding(connection: sqlite3.Connection, words: Sequence[str], limit: int) ->
 
 def _oldest(connection: sqlite3.Connection) -> int:
     """Words of lessons with this number or a lower one are not kept."""
+    return _newest(connection) - KEPT
+
+
+def _newest(connection: sqlite3.Connection) -> int:
     row = connection.execute(_NEWEST).fetchone()
-    return (row["seq"] if row else 0) - KEPT
+    return int(row["seq"]) if row else 0
 
 
 def _unpacked(blob: bytes) -> str:

@@ -22,6 +22,7 @@ class SqliteLessons:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
+        self._common = lesson_words.CommonWords()
 
     async def version(self) -> int:
         return await self._read(lesson_reading.version)
@@ -39,7 +40,7 @@ class SqliteLessons:
         return await self._engine.write(partial(lessons.learn, before=before, learned=learned, epochs=epochs))
 
     async def vocabulary(self, words: Sequence[str]) -> Vocabulary:
-        return await self._read(partial(lesson_words.vocabulary, words=words))
+        return await self._read(partial(lesson_words.vocabulary, words=words, common=self._common))
 
     async def holding(self, words: Sequence[str], limit: int) -> list[Taught]:
         return await self._read(partial(lesson_reading.holding, words=words, limit=limit))

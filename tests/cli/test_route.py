@@ -15,7 +15,7 @@ def test_a_suggestion_is_printed_for_people(imported: Command) -> None:
     lines = done.out.splitlines()
     assert lines[0] == "not enough data to say"
     assert "10 are needed" in lines[1]
-    assert lines[2] == "task: search (text), complexity low (caller)"
+    assert lines[2] == "task: search (words), complexity low (caller)"
     assert any(line.startswith("agent ") for line in lines)
     assert any(line.startswith("verify: ") for line in lines)
 

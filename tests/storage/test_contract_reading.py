@@ -29,6 +29,7 @@ async def ids(store: Store, question: SpanFilter) -> list[str]:
 DIFFERENT: dict[str, Any] = {
     "session_id": "session-2", "agent_type": "Plan", "model": "large", "task_type": "search", "project": "/p",
     "status": Status.ERROR, "cost_usd": 2.0, "task": "Find the red door", "started_at": at(10), "ended_at": at(20),
+    "guessed_type": "guessed", "guessed_by": "words/1",
 }  # fmt: skip
 
 
@@ -42,6 +43,7 @@ DIFFERENT: dict[str, Any] = {
         pytest.param({"agent_types": frozenset({"plan"})}, [], id="agent types are exact"),
         pytest.param({"model": "large"}, ["different"], id="of a model"),
         pytest.param({"task_type": "search"}, ["different"], id="of a task type"),
+        pytest.param({"task_type": "guessed"}, ["plain"], id="of a type that was guessed"),
         pytest.param({"outcome": Outcome.FAILURE}, ["different"], id="with an outcome"),
         pytest.param({"outcome": Outcome.UNKNOWN}, ["plain"], id="with an unknown outcome"),
         pytest.param({"status": Status.ERROR}, ["different"], id="with a status"),
@@ -73,7 +75,7 @@ async def test_every_filter_finds_what_it_says(store: Store, question: dict[str,
         Batch(
             spans=[
                 a_span(span_id="different", **DIFFERENT),
-                a_span(span_id="plain"),
+                a_span(span_id="plain", guessed_type="guessed", guessed_by="words/1"),
                 a_span(span_id="main", kind=SpanKind.SESSION, started_at=at(0.5)),
                 a_span(span_id="call", kind=SpanKind.TOOL_CALL, task="the door", started_at=at(0.7)),
             ]
@@ -126,6 +128,18 @@ async def test_a_trajectory_goes_by_start_then_id_and_leaves_texts_out(store: St
     assert [span.span_id for span in await store.trajectory("session-1", AGENT_RUNS)] == ["c", "a"]
     assert await store.trajectory("session-1", frozenset()) == []
     assert await store.trajectory("missing") == []
+
+
+async def test_a_trajectory_with_texts_holds_the_whole_spans_in_the_same_order(store: Store) -> None:
+    spans = [
+        a_span(span_id="b", started_at=at(0), task="t", output="o", error="e", tool_sequence=("Bash",)),
+        a_span(span_id="a", started_at=at(0), kind=SpanKind.LLM_CALL, attributes={"a": 1}),
+    ]
+    await store.add(Batch(spans=spans))
+    found = await store.trajectory("session-1", texts=True)
+    assert [span.span_id for span in found] == ["a", "b"]
+    assert {span.span_id: span for span in found} == await store.spans(["a", "b"])
+    assert all(span == Span.model_validate(span.model_dump()) for span in found)  # read as it was checked
 
 
 async def test_spans_are_counted_by_kind(store: Store) -> None:

@@ -16,6 +16,7 @@ from storage.lessons import ArmState, Learned, Tier, TierSum
 from storage.queries import Batch
 from storage.records import Span
 from storage.sqlite import lesson_reading, lesson_words, lessons, migrate, rows, upkeep, writing
+from storage.sqlite.lesson_words import CommonWords
 from storage.vocabulary import Level, RewardSource, Source, SpanKind, Status
 from storage.words import task_words
 from tests.factories import a_reward, a_span, at
@@ -167,7 +168,7 @@ def test_words_of_older_lessons_fall_out(few: int) -> None:
         for number in range(5):
             spans = [a_span(span_id=f"s{number}", task=f"word{number} all")]
             writing.add(connection, Batch(spans=spans, rewards=[a_reward(span_id=f"s{number}")]))
-        found = lesson_words.vocabulary(connection, ["all", "word0", "word1", "word2", "word4"])
+        found = lesson_words.vocabulary(connection, ["all", "word0", "word2", "word4"], CommonWords())
         assert (found.total, found.mean_length) == (few, 2.0)
         assert found.frequencies == {"all": 3, "word2": 1, "word4": 1}
         kept = content(connection)
@@ -222,7 +223,7 @@ def test_two_lessons_of_one_delegation_become_one() -> None:
         assert (lesson.span_id, lesson.reward) == ("captured", 1.0)
         (found,) = lesson_reading.sums(connection)
         assert found.tiers == {Tier.VERIFIED: TierSum(1, 1.0, 1)}
-        assert lesson_words.vocabulary(connection, ["it", "that"]).frequencies == {"that": 1}
+        assert lesson_words.vocabulary(connection, ["it", "that"], CommonWords()).frequencies == {"that": 1}
 
 
 def test_what_was_concluded_from_the_end_of_a_span_goes_when_there_was_no_such_end() -> None:
@@ -233,3 +234,25 @@ def test_what_was_concluded_from_the_end_of_a_span_goes_when_there_was_no_such_e
         later = span.model_copy(update={"status": Status.CANCELLED, "observed_at": at(9)})
         writing.add(connection, Batch(spans=[later]))
         assert (lesson_reading.sums(connection), lesson_reading.after(connection, 0, 9)) == ([], [])
+
+
+def test_frequencies_of_common_words_are_counted_again_when_one_lesson_in_fifty_is_new(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(lesson_words, "_COMMON", 50)
+    with a_database() as connection:
+        common = CommonWords()
+
+        def frequencies() -> dict[str, int]:
+            return dict(lesson_words.vocabulary(connection, ["all", "rare"], common).frequencies)
+
+        def more(count: int, task: str) -> None:
+            spans = [a_span(task=task) for _ in range(count)]
+            writing.add(connection, Batch(spans=spans, rewards=[a_reward(span_id=span.span_id) for span in spans]))
+
+        more(100, "all")
+        assert frequencies() == {"all": 100}
+        more(2, "all rare")
+        assert frequencies() == {"all": 100, "rare": 2}  # of what is rare nothing is remembered
+        more(1, "all")
+        assert frequencies() == {"all": 103, "rare": 2}

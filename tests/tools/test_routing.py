@@ -238,7 +238,7 @@ async def test_what_a_delegation_says_of_itself_is_not_overwritten(store: Store,
 
 async def test_a_guess_is_not_copied(store: Store, ask: Ask) -> None:
     answer = await ask("suggest_routing", task="Find it")
-    assert (answer["task_type"], answer["task_type_origin"]) == ("search", "text")
+    assert (answer["task_type"], answer["task_type_origin"]) == ("search", "words")
     recorded = (await ask("record_spans", spans=[{"agent_type": "Explore", "task": "Find it"}]))["results"][0]
     span = (await store.spans([recorded["span_id"]]))[recorded["span_id"]]
     assert (span.task_type, span.complexity) == (None, None)
