@@ -58,7 +58,10 @@ class Learning:
         """Of all lessons that were looked at, whether they are in the fit or not."""
         self._version: int | None = None
         self._through: int | None = None
+        self._is_read_only = False
         self._lock = anyio.Lock()
+        self._is_behind = False
+        """Whether there were more lessons than are learned from at once."""
         self._soon: asyncio.Task[None] | None = None
 
     async def known(self) -> Fitted:
@@ -87,7 +90,7 @@ class Learning:
     async def caught_up(self) -> Fitted:
         """What is known after all lessons were learned from, however many they are."""
         found = await self.known()
-        while self._version is None:
+        while self._is_behind:
             found = await self.known()
         return found
 
@@ -138,10 +141,11 @@ class Learning:
     async def _remember(self, before: Learned, fresh: Sequence[Lesson], watches: "_Watches") -> bool:
         learned = Learned(through=fresh[-1].number, arms=watches.changed())
         epochs = {one.number: watches.epochs[one.number] for one in fresh if watches.epochs[one.number] != one.epoch}
+        self._is_read_only = False
         try:
             is_ours = await self._lessons.learn(before.through, learned, epochs)
         except StoreError:
-            is_ours = True  # what cannot be written can be asked all the same
+            is_ours = self._is_read_only = True  # what cannot be remembered can be asked all the same
         if is_ours:
             self._through = learned.through
             if self._is_stale():
@@ -150,11 +154,12 @@ class Learning:
 
     async def _mark(self, version: int, fresh: Sequence[Lesson]) -> None:
         """Remember which version of the store was looked at, if all of it was."""
+        self._is_behind = len(fresh) == LESSONS_AT_ONCE and not self._is_read_only
         self._version = version
-        if fresh:
+        if fresh and not self._is_read_only:
             # What was learned just now is a change of the store itself; any other one is looked at next time.
-            is_whole = len(fresh) < LESSONS_AT_ONCE
-            self._version = version + 1 if is_whole and await self._lessons.version() == version + 1 else None
+            is_whole = not self._is_behind and await self._lessons.version() == version + 1
+            self._version = version + 1 if is_whole else None
 
     def _is_stale(self) -> bool:
         return is_stale(self._fitted.lessons_n, self._seen.n)

@@ -1,14 +1,17 @@
 """What is judged is learned from once, by whichever process comes first."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any, cast
 
 import anyio
 import pytest
 
 from mcp_server.analysis.routing.arms import Arm, Profile
 from mcp_server.service.learning import LESSONS_AT_ONCE, Learning
+from storage.errors import StoreReadOnly
+from storage.lessons import Learned
 from storage.queries import Batch
-from storage.store import Store
+from storage.store import Lessons, Store
 from tests.factories import a_reward, a_span, at
 
 pytestmark = pytest.mark.anyio
@@ -116,3 +119,26 @@ async def test_several_processes_learn_each_lesson_once(store: Store) -> None:
                 tasks.start_soon(one.known)
     [state] = (await store.lessons.learned()).arms
     assert state.since_alarm == 24
+
+
+class _Unwritable:
+    """Lessons of which nothing can be remembered; implements `Lessons`."""
+
+    def __init__(self, lessons: Lessons) -> None:
+        self._lessons = lessons
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._lessons, name)
+
+    async def learn(self, before: int, learned: Learned, epochs: Mapping[int, float]) -> bool:
+        raise StoreReadOnly("telemetry.db")
+
+
+async def test_what_cannot_be_remembered_can_be_asked_all_the_same(store: Store) -> None:
+    learning = Learning(cast("Lessons", _Unwritable(store.lessons)))
+    await _judge(store, [1] * 10)
+    few = await _expected(learning)
+    await _judge(store, [1] * 30, start=100)
+    assert (await learning.caught_up()).lessons_n == 40
+    assert await _expected(learning) > few
+    assert (await store.lessons.learned()).through == 0
