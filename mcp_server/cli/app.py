@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from mcp_server.service.exporting import Exporting
     from mcp_server.service.importing import Importing
     from mcp_server.service.recording import Recording
+    from mcp_server.service.replaying import Replaying
     from mcp_server.service.reporting import Reporting
 
 Result = TypeVar("Result")
@@ -70,6 +71,13 @@ class App:
         from mcp_server.service.exporting import Exporting  # noqa: PLC0415 - as above
 
         return Exporting(self.store, feed=self.capturing)
+
+    @cached_property
+    def replaying(self) -> "Replaying":
+        """Says what following the advice would have changed."""
+        from mcp_server.service.replaying import Replaying  # noqa: PLC0415 - as above
+
+        return Replaying(self.store, feed=self.capturing)
 
     @cached_property
     def recording(self) -> "Recording":
