@@ -46,6 +46,11 @@ class Settings(BaseModel):
         return str(_data_folder() / DATABASE_NAME)
 
     @property
+    def edits(self) -> Path:
+        """Where is remembered what we have changed in files of the user, so that it can be undone."""
+        return _data_folder() / _EDITS
+
+    @property
     def spools(self) -> tuple[Path, Path]:
         """Every folder in which hooks may have left something."""
         return (self.spool, self.spool_of_last_resort)
@@ -53,6 +58,7 @@ class Settings(BaseModel):
 
 _FILE_KEYS: Final = ("db", "content", "synchronous", "claude_config")
 _SPOOL: Final = "spool"
+_EDITS: Final = "edits"
 
 
 def load(flags: Mapping[str, Any]) -> Settings:

@@ -21,6 +21,7 @@ COMMANDS: Final = {
     "credit": "credit",
     "stats": "stats",
     "reward": "reward",
+    "rules": "rules",
     "replay": "replay",
     "export": "export",
     "doctor": "doctor",

@@ -1,7 +1,7 @@
 """Ways to choose an arm that can be replayed on a user's own history, ours among them."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final, Protocol
 
@@ -163,6 +163,12 @@ class BestSoFar:
 
 def _highest(values: Mapping[Arm, float]) -> Arm | None:
     return min(values, key=lambda arm: (-values[arm], by_name(arm)), default=None)
+
+
+def known_from(seen: Sequence[Past], strategy: Strategy = HierarchicalRouter) -> Known:
+    """What a history says today, without a watch for arms that have changed."""
+    learned = history(rolled_up(past.judged for past in seen))
+    return Known(history=learned, router=strategy(learned), usage=usage_of(seen))
 
 
 def usage_of(seen: Iterable[Past]) -> list[Usage]:
