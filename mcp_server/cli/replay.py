@@ -1,5 +1,6 @@
 """`replay`: what following the advice would have changed."""
 
+import sys
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
@@ -47,6 +48,8 @@ def command(db: str | None, *, as_json: bool, **question: Any) -> None:
     async def asking(app: App) -> dict[str, Any]:
         return await app.replaying.replay(**question)
 
+    if sys.stderr.isatty():
+        click.echo("replaying: 2,000 judged delegations take about ten seconds", err=True)
     answer = run(db, asking)
     if as_json:
         print_json(answer)

@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
-from storage.vocabulary import RewardSource
+from storage.vocabulary import RewardSource, Status
 from tests.cli.conftest import Command
-from tests.cli.histories import BETTER, EQUAL, LARGE, SMALL, judged
+from tests.cli.histories import BETTER, EQUAL, LARGE, SMALL, judged, keep
+from tests.factories import a_span
 
 
 @pytest.fixture
@@ -82,6 +83,12 @@ def test_keywords_are_no_judgements(command: Command, db: Path) -> None:
     done = command("replay", "--db", db)
     assert (done.status, done.out) == (0, "")
     assert "no judged delegations" in done.err
+
+
+def test_errors_that_nobody_judged_say_nothing_of_an_arm(command: Command, db: Path) -> None:
+    judged(db, 40, BETTER)
+    keep(db, [a_span(status=Status.ERROR, model="claude-haiku-5-5") for _ in range(30)])
+    assert replayed(command, db)["judged"]["n"] == 40
 
 
 def test_people_read_a_table_then_what_has_to_hold(command: Command, db: Path) -> None:

@@ -18,6 +18,8 @@ from mcp_server.analysis.routing.utility import Preference
 
 LEAST_VERIFIED_OF_TYPE: Final = 5
 """Verified delegations of the arm that have the type of a rule."""
+LEAST_P_BEST: Final = 0.5
+"""Advice may follow the likeliest of many arms; what stands for good should be likelier the best than not."""
 _TWO: Final = 2
 _MINOR_SHARE: Final = 0.1
 _BETTER_THAN_CHANCE: Final = 0.5
@@ -85,7 +87,7 @@ def _type_rules(known: Known, arms: Sequence[Arm], prefer: Preference) -> list[T
     found: list[TypeRule] = []
     for task_type in _by_type(known, arms):
         best = _best(known, task_type, arms, prefer)
-        if task_type is None or best is None:
+        if task_type is None or best is None or best.p_best < LEAST_P_BEST:
             continue
         judged = known.history.by_type.get((task_type, best.arm), Count())
         if judged.verified_n >= LEAST_VERIFIED_OF_TYPE:
@@ -123,7 +125,7 @@ def _model_rule(known: Known, tried: Sequence[Arm], prefer: Preference) -> Model
 def _best(known: Known, task_type: str | None, arms: Sequence[Arm], prefer: Preference) -> Ranked | None:
     """The arm that `decide` would delegate to with confidence, and not only because little is known of it."""
     decision = decide(Question(profile=Profile(task_type), prefer=prefer), known, arms)
-    return None if decision.explore or decision.weakness else decision.chosen
+    return None if decision.explore else decision.chosen
 
 
 def _by_type(known: Known, arms: Sequence[Arm]) -> Counter[str | None]:

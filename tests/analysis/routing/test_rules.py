@@ -4,10 +4,10 @@ import random
 
 import pytest
 
-from mcp_server.analysis.routing.arms import Arm
-from mcp_server.analysis.routing.decisions import Known
+from mcp_server.analysis.routing.arms import Arm, Profile
+from mcp_server.analysis.routing.decisions import Kind, Known, Question, decide
 from mcp_server.analysis.routing.rollups import Judged
-from mcp_server.analysis.routing.rules import Rules, learned_rules
+from mcp_server.analysis.routing.rules import LEAST_P_BEST, Rules, learned_rules
 from tests.analysis.routing.logs import ARMS, LARGE, PLANNER, SMALL, history_of, judged, router_of
 
 GOOD, BAD = [1.0] * 18 + [0.0] * 2, [1.0] * 4 + [0.0] * 16
@@ -43,6 +43,23 @@ def test_a_type_gets_the_arm_that_is_clearly_better_with_what_that_rests_on() ->
 def test_without_strong_evidence_there_are_no_rules(logs: list[list[Judged]]) -> None:
     found = learned(*logs)
     assert (list(found.types), list(found.models), found.nameless_n) == ([], [], 0)
+
+
+def test_the_likeliest_of_many_is_no_rule_before_it_is_likelier_the_best_than_not() -> None:
+    many = [Arm("Explore", f"model-{number}") for number in range(8)]
+    logs = [judged(arm, [1.0] * (13 + place // 7 * 9) + [0.0] * 7) for place, arm in enumerate(many)]
+    known = Known(history=history_of(*logs), router=router_of(*logs))
+    decision = decide(Question(profile=Profile("search")), known, many)
+    assert decision.kind is Kind.DELEGATE
+    assert decision.ranking[0].p_best < LEAST_P_BEST
+    assert list(learned_rules(known, many).types) == []
+
+
+def test_what_is_enough_for_advice_is_not_enough_for_a_definition() -> None:
+    logs = [judged(LARGE, [1.0] * 6 + [0.0] * 3), judged(SMALL, [1.0] * 30 + [0.0] * 10)]
+    found = learned(*logs)
+    assert [(rule.best.arm, round(rule.best.p_best, 1)) for rule in found.types] == [(SMALL, 0.7)]
+    assert list(found.models) == []
 
 
 def test_a_type_that_the_arm_hardly_had_gets_no_rule_from_other_types() -> None:
