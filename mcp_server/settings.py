@@ -12,6 +12,7 @@ APP_NAME: Final = "delegation-telemetry"
 PREFIX: Final = "DELEGATION_TELEMETRY_"
 DATABASE_NAME: Final = "telemetry.db"
 CONFIG_NAME: Final = "config.toml"
+_EDITS: Final = "edits"
 
 
 class BadSetting(ValueError):
@@ -58,7 +59,6 @@ class Settings(BaseModel):
 
 _FILE_KEYS: Final = ("db", "content", "synchronous", "claude_config")
 _SPOOL: Final = "spool"
-_EDITS: Final = "edits"
 
 
 def load(flags: Mapping[str, Any]) -> Settings:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from mcp_server.analysis.quantiles import Z_90
-from mcp_server.analysis.routing.arms import Arm, Profile, by_name
+from mcp_server.analysis.routing.arms import Arm, Profile
 from mcp_server.analysis.routing.policies import Advised, Past, Policy
 
 LEAST_JUDGED: Final = 30
@@ -104,11 +104,11 @@ def all_compared(log: Sequence[Past], policies: Mapping[str, Policy]) -> dict[st
     learners = {id(one): one for one in (forecaster, *policies.values())}.values()
     found: dict[str, list[Compared]] = {name: [] for name in policies}
     # Always of all arms: similar tasks of one of them move the forecasts of the others.
-    seen: set[Arm] = set()
+    seen: dict[Arm, None] = {}
     for past in judged:
         advised = {name: policy.advise(past) for name, policy in policies.items()}
-        seen |= {past.arm, *(arm for arm in advised.values() if arm is not None)}
-        expected = forecaster.forecasts(past, sorted(seen, key=by_name))
+        seen |= dict.fromkeys([past.arm, *(arm for arm in advised.values() if arm is not None)])
+        expected = forecaster.forecasts(past, seen)
         taken = expected[past.arm].p
         for name, arm in advised.items():
             of_advised = taken if arm is None else expected[arm].p
