@@ -69,8 +69,6 @@ def command(
         run(db, partial(_write, edits=edits, undo=undo))
     if as_json:
         _print_object(proposed, is_written=is_written)
-    if is_written:
-        _say_what_is_done(edits, undo=undo)
     if refused is not None:
         raise click.ClickException(refused)
 
@@ -98,6 +96,10 @@ async def _propose(app: App, *, files: tuple[Path, ...], folder: Path | None, un
 async def _write(app: App, *, edits: "Sequence[Edit]", undo: bool) -> None:
     for edit in edits:
         (app.user_files.take_back if undo else app.user_files.write)(edit)
+        # Each at once: if the next one fails, it must be known what has changed already.
+        did = "removed" if edit.after is None else "taken back" if undo else "written"
+        back = "" if undo else f"; `delegation-telemetry rules --undo {shlex.quote(str(edit.path))}` takes it back"
+        click.echo(shown(f"{edit.path}: {did}{back}"), err=True)
 
 
 def _print(proposed: _Proposed) -> None:
@@ -119,10 +121,3 @@ def _print_object(proposed: _Proposed, *, is_written: bool) -> None:
         for edit in proposed.edits
     ]
     print_json({"rules": proposed.learned.as_object() if proposed.learned else None, "changes": changes})
-
-
-def _say_what_is_done(edits: "Sequence[Edit]", *, undo: bool) -> None:
-    for edit in edits:
-        did = "removed" if edit.after is None else "taken back" if undo else "written"
-        back = "" if undo else f"; `delegation-telemetry rules --undo {shlex.quote(str(edit.path))}` takes it back"
-        click.echo(shown(f"{edit.path}: {did}{back}"), err=True)

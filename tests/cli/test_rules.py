@@ -357,3 +357,20 @@ def test_wrong_usage_is_status_2(command: Command, arguments: list[str]) -> None
 def test_a_folder_of_agents_that_is_not_there_is_named(command: Command, db: Path, tmp_path: Path) -> None:
     done = command("rules", "--db", db, "--agents", tmp_path / "nowhere")
     assert (done.status, "nowhere" in done.err) == (1, True)
+
+
+@pytest.mark.usefixtures("terminal")
+def test_where_one_of_several_files_fails_it_is_known_what_was_written(
+    command: Command, db: Path, file: Path, agent: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def somebody_edits(_prompt: str) -> str:
+        agent.write_bytes(b"theirs")
+        return "y"
+
+    monkeypatch.setattr("click.termui.visible_prompt_func", somebody_edits)
+    done = command("rules", "--db", db, file, "--agents", agent.parent)
+    assert done.status == 1
+    assert f"{file}: written" in done.err
+    assert f"{agent}: it was changed meanwhile" in done.err
+    assert command("rules", "--undo", file, "--yes").status == 0
+    assert (file.read_bytes(), agent.read_bytes()) == (FOREIGN, b"theirs")
