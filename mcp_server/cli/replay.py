@@ -7,7 +7,7 @@ from typing import Any, Final
 import click
 
 from mcp_server.cli.app import App, database_option, json_option, run
-from mcp_server.cli.rendering import count, duration, moment, money, print_json, print_table, share
+from mcp_server.cli.rendering import NOTHING, count, duration, moment, money, print_json, print_table, share
 
 _ESTIMATES: Final = (
     ("success in points, doubly robust", "success", "doubly_robust"),
@@ -17,6 +17,7 @@ _ESTIMATES: Final = (
 )
 """Column, quantity, estimator."""
 _CANNOT_SAY: Final = "cannot say"
+_UNSAID: Final = "cannot_say"
 
 
 @click.command()
@@ -84,24 +85,59 @@ def _print(answer: Mapping[str, Any]) -> None:
     click.echo("\n90 % intervals in brackets: one that holds 0 shows no change, and one in ten misses by chance.\n")
     for policy in answer["policies"]:
         click.echo(f"{policy['policy']} ({policy['what']}): {policy['reading']}{_unsaid(policy)}")
+    _print_recorded(answer["recorded"])
     click.echo("\nwhat has to hold:")
     for assumption in answer["assumptions"]:
         click.echo(f"- {assumption}")
 
 
+def _print_recorded(recorded: Mapping[str, Any]) -> None:
+    """What became of suggestions that were really made."""
+    if not recorded["named_an_arm"]:
+        return
+    click.echo(f"\n{count(recorded['named_an_arm'])} suggestions named an arm; of the delegations after them:\n")
+    rows = [
+        (
+            title,
+            count(one["n"]),
+            count(one["verified_n"]),
+            _rate(one["success"]),
+            money(one["cost_usd"]),
+            duration(one["duration_ms"]),
+        )
+        for title, one in (("followed", recorded["followed"]), ("not followed", recorded["not_followed"]))
+    ]
+    print_table(("advice", "n", "verified", "success (90 %)", "cost", "time"), rows)
+    difference = recorded["success_difference"]
+    if _UNSAID in difference:
+        click.echo(f"difference in success: {_CANNOT_SAY}: {difference[_UNSAID]}")
+    else:
+        click.echo(f"difference in success, in points: {_interval(difference, 'value', 'success')}; {recorded['note']}")
+
+
+def _rate(success: Mapping[str, float] | None) -> str:
+    return (
+        NOTHING
+        if success is None
+        else f"{share(success['rate'])} ({share(success['low'])} to {share(success['high'])})"
+    )
+
+
 def _cell(estimate: Mapping[str, Any], quantity: str) -> str:
-    if "cannot_say" in estimate:
-        return _CANNOT_SAY
+    return _CANNOT_SAY if _UNSAID in estimate else _interval(estimate, "change", quantity)
+
+
+def _interval(found: Mapping[str, float], value: str, quantity: str) -> str:
     text = _SIGNED[quantity]
-    return f"{text(estimate['change'])} ({text(estimate['low'])} to {text(estimate['high'])})"
+    return f"{text(found[value])} ({text(found['low'])} to {text(found['high'])})"
 
 
 def _unsaid(policy: Mapping[str, Any]) -> str:
     reasons = [
-        f"; {title}: {_CANNOT_SAY}: {found['cannot_say']}"
+        f"; {title}: {_CANNOT_SAY}: {found[_UNSAID]}"
         for title, quantity, estimator in _ESTIMATES
         for found in [policy[quantity][estimator]]
-        if "cannot_say" in found
+        if _UNSAID in found
     ]
     same = {reason.partition(f"{_CANNOT_SAY}: ")[2] for reason in reasons}
     return f"; {_CANNOT_SAY}: {same.pop()}" if len(reasons) == len(_ESTIMATES) and len(same) == 1 else "".join(reasons)

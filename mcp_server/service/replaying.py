@@ -17,6 +17,7 @@ from mcp_server.analysis.routing.replay import (
 )
 from mcp_server.analysis.routing.utility import Preference
 from mcp_server.service.agent_match import agents_meant
+from mcp_server.service.following import followed
 from mcp_server.service.histories import NEWEST, Log, judged_log
 from mcp_server.service.moments import moment
 from mcp_server.service.present import Feed
@@ -92,6 +93,7 @@ class Replaying:
             "judged": _judged_object(log, limit),
             "happened": _happened(log.rows),
             "policies": [_policy_object(name, what, found[name]) for name, what in POLICIES.items()],
+            "recorded": await followed(self._store, since=start, agent_types=agents),
             "assumptions": [*ASSUMPTIONS, *_ALSO_ASSUMED],
         }
 

@@ -5,12 +5,16 @@ import re
 from pathlib import Path
 from typing import Any
 
+import anyio
 import pytest
 
+from storage.opening import open_store
+from storage.queries import Batch
+from storage.records import RoutingDecision
 from storage.vocabulary import RewardSource, Status
 from tests.cli.conftest import Command
 from tests.cli.histories import BETTER, EQUAL, LARGE, SMALL, judged, keep
-from tests.factories import a_span
+from tests.factories import NOON, a_reward, a_span
 
 
 @pytest.fixture
@@ -126,3 +130,55 @@ def test_it_can_be_restricted(command: Command, db: Path, options: list[str], n:
 def test_the_same_history_gives_the_same_answer(command: Command, db: Path) -> None:
     judged(db, 80, BETTER)
     assert command("replay", "--db", db).out == command("replay", "--db", db).out
+
+
+def suggested(db: Path, *, followed: int, others: int, unlinked: int = 0) -> None:
+    """Suggestions that delegations followed or not; those that did all succeeded, one half of the others did."""
+
+    async def keeping() -> None:
+        store = open_store(str(db))
+        try:
+            for number in range(followed + others + unlinked):
+                did, linked = number < followed, number < followed + others
+                span = a_span(span_id=f"after-{number}", model=LARGE[1] if did else SMALL[1], cost_usd=0.02)
+                reward = a_reward(span_id=span.span_id, value=1.0 if did else float(number % 2))
+                decision = RoutingDecision(
+                    decision_id=f"decision-{number}",
+                    at=NOON,
+                    prefer="balanced",
+                    decision="delegate",
+                    ground="first_by_index",
+                    reason="because",
+                    agent_type=LARGE[0],
+                    model=LARGE[1],
+                )
+                await store.decisions.add(decision)
+                if linked:
+                    await store.add(Batch(spans=[span], rewards=[reward]))
+                    await store.decisions.link(decision.decision_id, span.span_id, followed=did)
+        finally:
+            await store.close()
+
+    anyio.run(keeping, backend="asyncio")
+
+
+def test_what_became_of_suggestions_is_told_for_those_that_were_followed_and_the_others(
+    command: Command, db: Path
+) -> None:
+    suggested(db, followed=12, others=10, unlinked=3)
+    recorded = replayed(command, db)["recorded"]
+    assert (recorded["suggestions"], recorded["named_an_arm"]) == (25, 25)
+    assert (recorded["followed"]["n"], recorded["not_followed"]["n"]) == (12, 10)
+    assert recorded["followed"]["success"]["low"] > recorded["not_followed"]["success"]["rate"]
+    assert recorded["success_difference"]["low"] > 0
+    text = command("replay", "--db", db).out
+    assert re.search(r"^followed +12 +12 +\d+% \(\d+% to \d+%\) +\$0.0200 +1.0 s$", text, re.MULTILINE)
+    assert "no proof that following helped" in text
+
+
+def test_few_suggestions_cannot_say_and_none_are_not_spoken_of(command: Command, db: Path) -> None:
+    judged(db, 40, BETTER)
+    assert "suggestions named an arm" not in command("replay", "--db", db).out
+    suggested(db, followed=4, others=10)
+    assert "difference in success: cannot say" in command("replay", "--db", db).out
+    assert replayed(command, db, "--agent-match", "Plan")["recorded"]["named_an_arm"] == 0
