@@ -16,8 +16,8 @@ from mcp_server.analysis.routing.replay import (
     verified_reward,
 )
 from mcp_server.analysis.routing.utility import Preference
+from mcp_server.service.after_advice import followed
 from mcp_server.service.agent_match import agents_meant
-from mcp_server.service.following import followed
 from mcp_server.service.histories import NEWEST, Log, judged_log
 from mcp_server.service.moments import moment
 from mcp_server.service.present import Feed
