@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from mcp_server.analysis.agent_runs import MatchMode, selected
 from mcp_server.analysis.quantiles import quantile, wilson
-from mcp_server.analysis.repair import Move, repair
+from mcp_server.analysis.repair import Move, Repaired, repair
 from mcp_server.analysis.trees import Node, Repair, bridged, grow
 from mcp_server.service import cursors, shapes
 from mcp_server.service.agent_match import AgentMode, agents_meant
@@ -93,8 +93,7 @@ class Reporting:
         wanted = frozenset(kinds) if kinds else (ALL_KINDS if detail == "full" else AGENT_RUNS)
         counts = await self._store.span_counts(chosen)
         # Agents' runs are always needed: sums and the critical path are of the whole session.
-        known = await self._store.trajectory(chosen, ALL_KINDS if wanted & CALLS else AGENT_RUNS)
-        repaired = repair(await self._bridged(known), now=self._clock())
+        repaired = await self.repaired(chosen, ALL_KINDS if wanted & CALLS else AGENT_RUNS)
         spans = {span.span_id: span for span in repaired.spans}
         tree = grow(bridged((span for span in repaired.spans if span.kind in wanted), spans))
         nodes = list(tree.nodes)
@@ -125,6 +124,11 @@ class Reporting:
             "returned": kept,
             "next_cursor": cursors.encode(page[kept - 1].span.span_id) if more and kept else None,
         }
+
+    async def repaired(self, session_id: str, kinds: frozenset[SpanKind]) -> Repaired:
+        """The spans of a session of these kinds, each where it belongs, without texts."""
+        known = await self._store.trajectory(session_id, kinds)
+        return repair(await self._bridged(known), now=self._clock())
 
     async def search(
         self,
