@@ -27,7 +27,9 @@ MAY_IMPORT = {
         *CONTRACT, "mcp_server.settings", "mcp_server.analysis", "mcp_server.ingest", "mcp_server.service",
     ),
     "mcp_server.tools": (*RECORDS, "storage.errors", "storage.queries", "mcp_server.service", "mcp_server.tools"),
-    "mcp_server.dashboard": (*RECORDS, "mcp_server", "mcp_server.analysis", "mcp_server.service", "mcp_server.dashboard"),
+    "mcp_server.dashboard": (
+        *RECORDS, "mcp_server", "mcp_server.analysis", "mcp_server.service", "mcp_server.dashboard",
+    ),
     "mcp_server.server": ("mcp_server", "mcp_server.service", "mcp_server.tools"),
     "mcp_server.cli": (
         *CONTRACT, "storage.opening", "mcp_server", "mcp_server.settings", "mcp_server.ingest", "mcp_server.service",

@@ -26,7 +26,7 @@ def write_page(target: Path, page: str, *, force: bool) -> int:
     place = Path(os.path.realpath(target))
     _refuse_strangers(place, target, force=force)
     content = page.encode("utf-8", "replace")
-    # Beside the target: only within one file system a file takes another's place at once. Its mode is 0600 from the start.
+    # Beside the target: only within one file system a file takes another's place at once. Its mode is 0600 at once.
     number, beside = tempfile.mkstemp(prefix=f".{place.name[:40]}-", suffix=".part", dir=place.parent)
     try:
         with os.fdopen(number, "wb") as file:

@@ -10,9 +10,9 @@ from mcp_server.dashboard.markup import Markup, joined, per_cent, tag
 from mcp_server.dashboard.page import nothing
 
 SLOTS_LIMIT: Final = 160
-_WIDEST: Final = 0.085
-_COST_HEIGHT: Final = 130
-_COUNT_HEIGHT: Final = 90
+_WIDEST: Final = 0.16
+_SIDE_BY_SIDE: Final = 45  # so many slots are wide enough in half a page
+_HEIGHT: Final = 130
 _TOP: Final = 16  # room for the label of the highest value
 _LABELS: Final = 5
 _LABEL_HEIGHT: Final = 20
@@ -43,8 +43,7 @@ def calendar(groups: Sequence[Mapping[str, Any]], step: str) -> Markup:
             "div",
             _costs(slots, sums, step),
             _counts(slots, sums, step),
-            _labels(slots),
-            class_="calendar",
+            class_="calendar" if n > _SIDE_BY_SIDE else "calendar beside",
         ),
         outcome_legend(),
         tag("p", f"{plural(earlier, 'earlier delegation')} left out.", class_="left-out") if earlier else None,
@@ -60,33 +59,33 @@ def _costs(slots: Sequence[datetime], sums: Mapping[datetime, Mapping[str, Any]]
     largest = max(known.values(), default=0.0)
     if not known:
         return tag("p", f"What a {step} cost is not known.", class_="nothing")
-    width, room = _width(slots), _COST_HEIGHT - _TOP
-    shapes = _grid(_COST_HEIGHT, f"{money(largest)} a {step} at most")
+    width, room = _width(slots), _HEIGHT - _TOP
+    shapes = _grid(f"{money(largest)} a {step} at most")
     for place, slot in enumerate(slots):
         start, end = (place + 0.12) * width, (place + 0.88) * width
         if slot in known:
             height = room * known[slot] / largest if largest else 0.0
             unpriced = sums[slot]["n"] - sums[slot].get("priced_n", sums[slot]["n"])
             said = f"{day(slot, year=True)}: {money(known[slot])}" + (f", {unpriced} unpriced" if unpriced else "")
-            shapes.append(box(start, end, "own", y=_COST_HEIGHT - height, height=height, title=said))
+            shapes.append(box(start, end, "own", y=_HEIGHT - height, height=height, title=said))
         elif slot in sums:
             middle = per_cent((start + end) / 2)
-            shapes.append(tag("text", "?", x=middle, y=_COST_HEIGHT - 4, class_="tick", text_anchor="middle"))
+            shapes.append(tag("text", "?", x=middle, y=_HEIGHT - 4, class_="tick", text_anchor="middle"))
     words = f"Cost by {step}: {money(sum(known.values()))} in all, at most {money(largest)} a {step}"
-    return tag("figure", tag("figcaption", "Cost"), picture(words, *shapes, height=_COST_HEIGHT, class_="chart"))
+    return _figure("Cost", words, shapes, slots)
 
 
 def _counts(slots: Sequence[datetime], sums: Mapping[datetime, Mapping[str, Any]], step: str) -> Markup:
     largest = max(sums[slot]["n"] for slot in slots if slot in sums)
-    width, room = _width(slots), _COUNT_HEIGHT - _TOP
-    shapes = _grid(_COUNT_HEIGHT, f"{plural(largest, 'delegation')} a {step} at most")
+    width, room = _width(slots), _HEIGHT - _TOP
+    shapes = _grid(f"{plural(largest, 'delegation')} a {step} at most")
     whole: dict[str, int] = {}
     for place, slot in enumerate(slots):
         if slot not in sums:
             continue
         outcomes = sums[slot].get("outcomes") or {}
         parts: list[Markup] = [tag("title", f"{day(slot, year=True)}: {outcome_words(outcomes)}")]
-        y = float(_COUNT_HEIGHT)
+        y = float(_HEIGHT)
         for name, n in outcome_parts(outcomes):
             height = room * n / largest
             y -= height
@@ -94,13 +93,18 @@ def _counts(slots: Sequence[datetime], sums: Mapping[datetime, Mapping[str, Any]
             whole[name] = whole.get(name, 0) + n
         shapes.append(tag("g", *parts))
     words = f"Outcomes by {step}: {outcome_words(whole)}; at most {compact(largest)} a {step}"
-    return tag("figure", tag("figcaption", "Outcomes"), picture(words, *shapes, height=_COUNT_HEIGHT, class_="chart"))
+    return _figure("Outcomes", words, shapes, slots)
 
 
-def _grid(height: int, largest: str) -> list[Markup]:
+def _figure(title: str, words: str, shapes: Sequence[Markup], slots: Sequence[datetime]) -> Markup:
+    chart = picture(words, shapes, height=_HEIGHT, class_="chart")
+    return tag("figure", tag("figcaption", title), chart, _labels(slots))
+
+
+def _grid(largest: str) -> list[Markup]:
     """Lines at nothing, half and the highest value, whose label stands above its line."""
     lines = [
-        tag("line", x1="0%", x2="100%", y1=y, y2=y, class_="grid") for y in (_TOP, (height + _TOP) / 2, height - 0.5)
+        tag("line", x1="0%", x2="100%", y1=y, y2=y, class_="grid") for y in (_TOP, (_HEIGHT + _TOP) / 2, _HEIGHT - 0.5)
     ]
     return [*lines, tag("text", largest, x="100%", y=_TOP - 5, class_="tick", text_anchor="end")]
 

@@ -102,4 +102,10 @@ def _words(one: Mapping[str, Any], *, known: bool) -> str:
 
 
 def _reasons(reasons: Sequence[str]) -> Markup | str:
-    return tag("ul", *(tag("li", reason) for reason in reasons), class_="reasons") if reasons else NOTHING
+    return tag("ul", *map(_reason, reasons), class_="reasons") if reasons else NOTHING
+
+
+def _reason(reason: str) -> Markup:
+    """In words; the name of the rule is told to who points at it."""
+    rule, _, words = reason.partition(": ")
+    return tag("li", words, title=rule) if words and rule.isidentifier() else tag("li", reason)

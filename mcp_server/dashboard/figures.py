@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from mcp_server.analysis.intervals import LEAST_EVIDENCE
 
-NOTHING: Final = "–"
+NOTHING: Final = "\u2013"
 NOT_ENOUGH: Final = "not enough data"
 OUTCOMES: Final = {"success": "✓", "partial": "◐", "failure": "✗", "unknown": "?"}
 """Outcomes in the order in which they are drawn, each with the sign that stands beside its colour."""
@@ -71,7 +71,7 @@ def between(low: float, high: float) -> str:
 
 def signed(value: float | None) -> str:
     """A share of credit with its sign."""
-    return NOTHING if value is None else f"{value:+.2f}".replace("-", "−")
+    return NOTHING if value is None else f"{value:+.2f}".replace("-", "\u2212")
 
 
 def plural(n: int, one: str, many: str | None = None) -> str:

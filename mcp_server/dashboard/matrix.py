@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from mcp_server.dashboard.figures import NOT_ENOUGH, NOTHING, between, count, money, plural, share, success_of
-from mcp_server.dashboard.marks import whisker
+from mcp_server.dashboard.marks import outcome_bar, whisker
 from mcp_server.dashboard.markup import Markup, joined, tag
 from mcp_server.dashboard.page import nothing
 
@@ -68,7 +68,9 @@ def _cell(agent: str | None, model: str | None, arm: Mapping[str, Any] | None) -
     return tag(
         "td",
         tag("div", headline, class_="rate"),
-        whisker(success, what=f"{agent} with {name}"),
+        outcome_bar(arm.get("outcomes") or {}, what=f"{agent} with {name}")
+        if success is None
+        else whisker(success, what=f"{agent} with {name}"),
         tag(
             "div",
             tag("span", f"n {count(arm['n'])}"),

@@ -82,8 +82,8 @@ def page(
                 "footer",
                 tag(
                     "p",
-                    f"Made by delegation-telemetry {__version__} on {made_at} UTC. This file holds everything it shows and"
-                    " asks for nothing else. It may hold words of your tasks: look through it before you share it.",
+                    f"Made by delegation-telemetry {__version__} on {made_at} UTC. This file holds everything it shows"
+                    " and asks for nothing else. It may hold words of your tasks: look through it before you share it.",
                 ),
             ),
         ),

@@ -52,9 +52,9 @@ def _sections(survey: Mapping[str, Any]) -> Sequence[Section]:
             "agents",
             "Agents and models",
             matrix(survey["arms"], survey["arms_total"]),
-            "How often each pair succeeded among its judged delegations: the dot is the rate, the line its 90 % interval."
-            f" Below {LEAST_EVIDENCE:.0f} judged there is not enough data; a ring is drawn to the middle, for little is"
-            " known. Pairs that were given harder work look worse than they are.",
+            "How often each pair succeeded among its judged delegations: the dot is the rate, the line its 90 %"
+            f" interval. Below {LEAST_EVIDENCE:.0f} judged there is not enough data; a ring is drawn to the middle, for"
+            " little is known. Pairs that were given harder work look worse than they are.",
         ),
         Section(
             "time",

@@ -8,8 +8,7 @@ from typing import Any, Final
 from mcp_server.analysis.concurrency import at_once
 from mcp_server.analysis.critical_path import critical_path
 from mcp_server.analysis.outline import outline
-from mcp_server.analysis.repair import Move
-from mcp_server.analysis.trees import Node, Repair, bridged, grow
+from mcp_server.analysis.trees import Node, bridged, grow
 from mcp_server.service.agent_match import agents_meant
 from mcp_server.service.crediting import Crediting
 from mcp_server.service.moments import moment
@@ -24,7 +23,7 @@ from storage.vocabulary import SpanKind
 ARMS_LIMIT: Final = 400
 DAYS_LIMIT: Final = 100
 """Of longer periods, weeks are told instead."""
-LARGEST: Final = 12
+LARGEST: Final = 8
 RUNS_LIMIT: Final = 300
 REPAIRS_LIMIT: Final = 50
 _EVERY_GROUP: Final = 100_000
@@ -131,7 +130,7 @@ class Surveying:
             nodes = _only(nodes, agents_meant(agent_match, {node.span.agent_type for node in nodes}))
         critical = critical_ms(repaired.spans)
         shown = outline(nodes, critical, RUNS_LIMIT)
-        repairs: list[Repair | Move] = [*tree.repairs, *repaired.moves]
+        repairs = [*map(repair_object, tree.repairs), *map(repair_object, repaired.moves)]
         times = _Times(repaired.spans)
         return {
             "about": "session",
@@ -155,7 +154,7 @@ class Surveying:
             ],
             "at_once": times.at_once({node.span.span_id for node in nodes if node.span.kind is SpanKind.DELEGATION}),
             "credit": credit,
-            "repairs": [repair_object(found) for found in repairs[:REPAIRS_LIMIT]],
+            "repairs": repairs[:REPAIRS_LIMIT],
         }
 
     async def _largest(self, question: SpanFilter, measure: Measure) -> list[dict[str, Any]]:
