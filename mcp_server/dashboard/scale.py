@@ -1,12 +1,13 @@
-"""Where on a picture a time stands: long stretches in which nothing was delegated are drawn short."""
+"""Where on a picture a time stands: where most of a session is waiting, what was not delegated is drawn short."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Final
 
-SHORTENED_FROM: Final = 0.1
-"""Of the whole time: a longer stretch without delegations is drawn short."""
+IDLE_FROM: Final = 0.5
+"""Of the whole time: where more of it went by without delegations, such stretches are drawn short."""
+_WORTH_IT: Final = 0.03  # of the whole time: a shorter stretch is left as it is
 _SHORT: Final = 0.05  # of the picture's width
 _SHORT_TOGETHER: Final = 0.3
 _TICKS: Final = 6
@@ -51,10 +52,10 @@ class Scale:
         drawn = [stretch for stretch in self.stretches if not stretch.short]
         whole = sum(stretch.to_ms - stretch.from_ms for stretch in drawn)
         step = next((step for step in _STEPS_MS if whole / step <= _TICKS), max(_STEPS_MS[-1], whole // _TICKS))
-        found: list[int] = []
+        found: list[int] = [0]
         for stretch in drawn:
             for ms in range(-(-stretch.from_ms // step) * step, stretch.to_ms + 1, step):
-                if not found or self.at(ms) - self.at(found[-1]) >= _TICKS_APART:
+                if self.at(ms) - self.at(found[-1]) >= _TICKS_APART:
                     found.append(ms)
         return found
 
@@ -66,9 +67,10 @@ def scale(length_ms: int, at_once: Sequence[tuple[int, int]]) -> Scale:
         length_ms: of the whole.
         at_once: how many delegations ran, from when on.
     """
-    idle = [
-        (begin, end) for begin, end in _idle(length_ms, at_once) if end - begin > SHORTENED_FROM * max(1, length_ms)
-    ]
+    idle = _idle(length_ms, at_once)
+    if sum(end - begin for begin, end in idle) <= IDLE_FROM * length_ms:
+        idle = []
+    idle = [(begin, end) for begin, end in idle if end - begin > _WORTH_IT * length_ms]
     short = min(_SHORT, _SHORT_TOGETHER / len(idle)) if idle else 0.0
     rest = length_ms - sum(end - begin for begin, end in idle)
     times = sorted({0, length_ms, *(time for stretch in idle for time in stretch)})

@@ -56,7 +56,12 @@ def _sections(survey: Mapping[str, Any]) -> Sequence[Section]:
             "Who delegated to whom",
             tree(survey),
             "Each row opens to its task, its output and more."
-            + (" Shown are failures, what the session waited for, and what cost most." if survey["left_out"] else ""),
+            + (
+                f" Shown are {len(survey['runs'])} of {count(survey['runs_total'])} runs: failures, what the session"
+                " waited for, and what cost most; +3 says that three more are below."
+                if survey["left_out"]
+                else ""
+            ),
         ),
         Section("timeline", "When what ran", timeline(survey)),
         Section("credit", "Credit and blame", credit(answer), _credit_note(answer)),
@@ -103,7 +108,9 @@ def _figures(survey: Mapping[str, Any]) -> Markup:
         ),
         tile("Tokens", compact(totals["total_tokens"])),
         tile(
-            "Time", duration(totals["duration_ms"]), f"at most {plural(most, 'delegation')} at once" if most else None
+            "Time",
+            duration(survey["length_ms"] or None),
+            f"at most {plural(most, 'delegation')} at once" if most else None,
         ),
         tile("Bottleneck", tag("span", bottleneck["agent_type"], class_="name"), tag("code", bottleneck["span_id"]))
         if bottleneck

@@ -21,6 +21,8 @@ def timeline(survey: Mapping[str, Any]) -> Markup:
     runs: Sequence[Mapping[str, Any]] = survey["runs"]
     if not runs:
         return nothing("No agent ran.")
+    if not survey["length_ms"]:
+        return nothing("How long anything took is not known.")
     along = scale(survey["length_ms"], survey["at_once"])
     critical = _critical(survey["critical_path"], along)
     rows = [

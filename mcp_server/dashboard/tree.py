@@ -36,28 +36,21 @@ def tree(survey: Mapping[str, Any]) -> Markup:
 
 def _rows(survey: Mapping[str, Any], largest: float) -> Iterator[Markup]:
     left_out = {part["parent_span_id"]: part for part in survey["left_out"]}
-    path: list[Mapping[str, Any]] = []
-    for run in [*survey["runs"], None]:
-        depth = 0 if run is None else run["depth"]
-        while len(path) > depth:
-            ended = path.pop()
-            if ended["span_id"] in left_out:
-                yield _rest(left_out[ended["span_id"]], ended["depth"] + 1)
-        if run is not None:
-            path.append(run)
-            yield _row(run, largest)
+    for run in survey["runs"]:
+        yield _row(run, largest, left_out.get(run["span_id"]))
     if None in left_out:
-        yield _rest(left_out[None], 0)
+        yield tag("li", _rest(left_out[None]), class_="rest")
 
 
-def _rest(part: Mapping[str, Any], depth: int) -> Markup:
+def _rest(part: Mapping[str, Any]) -> str:
+    """What is not shown below a run, or at the top."""
     said = [f"{plural(part['n'], 'more run')} left out", money(part["cost_usd"])]
     if part["failures"]:
         said.append(f"{count(part['failures'])} failed")
-    return tag("li", ", ".join(one for one in said if one != NOTHING), class_=f"rest d{min(_DEEPEST, depth)}")
+    return ", ".join(one for one in said if one != NOTHING)
 
 
-def _row(run: Mapping[str, Any], largest: float) -> Markup:
+def _row(run: Mapping[str, Any], largest: float, left_out: Mapping[str, Any] | None) -> Markup:
     depth = run["depth"]
     own, whole = run["cost_usd"], run["subtree_cost_usd"]
     summary = tag(
@@ -69,6 +62,9 @@ def _row(run: Mapping[str, Any], largest: float) -> Markup:
             tag("span", run["agent_type"], class_="agent"),
             tag("span", run.get("model") or "", class_="model"),
             tag("span", one_line(run.get("name") or run.get("task"), _NAME_CHARS), class_="words"),
+            None
+            if left_out is None
+            else tag("span", f"+{count(left_out['n'])}", class_="more", title=f"Below: {_rest(left_out)}"),
             class_=f"who d{min(_DEEPEST, depth)}",
         ),
         _costs(own, whole, largest),
@@ -76,7 +72,7 @@ def _row(run: Mapping[str, Any], largest: float) -> Markup:
         tag("span", money(whole), class_="amount"),
         tag("span", duration(run["duration_ms"]), class_="amount"),
     )
-    return tag("li", tag("details", summary, _body(run)))
+    return tag("li", tag("details", summary, _body(run, left_out)))
 
 
 def _costs(own: float | None, whole: float | None, largest: float) -> Markup:
@@ -88,7 +84,7 @@ def _costs(own: float | None, whole: float | None, largest: float) -> Markup:
     return picture(words, *shapes)
 
 
-def _body(run: Mapping[str, Any]) -> Markup:
+def _body(run: Mapping[str, Any], left_out: Mapping[str, Any] | None) -> Markup:
     facts = {
         "status": run["status"],
         "outcome": run["outcome"] + (f", by {run['outcome_source']}" if run.get("outcome_source") else ""),
@@ -108,8 +104,11 @@ def _body(run: Mapping[str, Any]) -> Markup:
     ]
     return tag(
         "div",
-        tag("dl", *(joined(tag("dt", name), tag("dd", value)) for name, value in facts.items() if value is not None)),
+        tag(
+            "dl", *(tag("div", tag("dt", name), tag("dd", value)) for name, value in facts.items() if value is not None)
+        ),
         tag("p", "span ", tag("code", run["span_id"]), class_="ids"),
+        None if left_out is None else tag("p", f"Below it: {_rest(left_out)}.", class_="left-out"),
         *texts,
         class_="body",
     )
