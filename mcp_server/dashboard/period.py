@@ -121,7 +121,7 @@ def _figures(totals: Mapping[str, Any]) -> Markup:
         )
     )
     return tiles(
-        tile("Delegations", count(n), outcome_words(outcomes), outcome_bar(outcomes)),
+        tile("Delegations", count(n), outcome_words(outcomes), outcome_bar(outcomes), _change(totals)),
         tile("Judged", count(judged), f"{share(judged / n)} of all, by people, tests or verifiers"),
         rate,
         tile(
@@ -137,6 +137,12 @@ def _figures(totals: Mapping[str, Any]) -> Markup:
         ),
         tile("Time of one", duration(times.get("median")), f"median; 95 % within {duration(times.get('p95'))}"),
     )
+
+
+def _change(totals: Mapping[str, Any]) -> str | None:
+    """Against the window before, as long as this one."""
+    before = (totals.get("trend") or {}).get("n_before")
+    return None if before is None else f"{count(before)} in the time before, as long"
 
 
 def _per_success(totals: Mapping[str, Any]) -> str | None:
