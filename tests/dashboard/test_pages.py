@@ -104,7 +104,7 @@ def test_every_picture_says_what_it_shows_and_every_table_names_its_cells(kind: 
 @example(text="&lt;&#x26;&")
 @example(text="\u202egnp.exe\x00\ud800")
 @example(text="{0} %s $x {{")
-@settings(max_examples=60)
+@settings(max_examples=30)
 def test_no_text_becomes_markup(kind: str, text: str) -> None:
     draw, asked = drawn(kind)
     harmless = Page(draw(rewritten(asked, "x")))
@@ -158,23 +158,23 @@ def test_what_a_huge_session_leaves_out_is_said() -> None:
     many = [
         a_span(
             parent_span_id="main",
-            status=Status.ERROR if number % 40 == 0 else Status.OK,
-            error="boom" if number % 40 == 0 else None,
+            status=Status.ERROR if number % 20 == 0 else Status.OK,
+            error="boom" if number % 20 == 0 else None,
             task="Change it. " * 500,
             output="Changed. " * 500,
             started_at=at(2 * number),
             ended_at=at(2 * number + 5),
             cost_usd=0.01,
         )
-        for number in range(2000)
+        for number in range(700)
     ]
     asked = survey([main, *many], session_id="session-1")
     written = session_page(asked)
     page = Page(written)
     assert len(written.encode()) < LARGEST_BYTES
-    assert "Shown are 300 of 2,001 runs" in page.text
-    assert "+1,701" in page.text
-    assert "1,701 more runs left out, $17.01" in page.text
+    assert "Shown are 300 of 701 runs" in page.text
+    assert "+401" in page.text
+    assert "401 more runs left out, $4.01" in page.text
     assert {run["span_id"] for run in asked["runs"]} >= {span.span_id for span in many if span.error}
 
 
@@ -202,14 +202,14 @@ def test_only_the_agents_that_match_are_drawn() -> None:
 
 
 @given(recorded=st.lists(spans(session_id="session-1"), min_size=1, max_size=6), data=st.data())
-@settings(max_examples=25)
+@settings(max_examples=12)
 def test_any_history_gives_whole_pages(recorded: list[Span], data: st.DataObject) -> None:
     rewards = data.draw(st.lists(rewards_of([span.span_id for span in recorded], ["session-1"]), max_size=3))
     _whole_pages(recorded, rewards)
 
 
 @given(forests())
-@settings(max_examples=25)
+@settings(max_examples=12)
 def test_any_tree_gives_whole_pages(recorded: list[Span]) -> None:
     _whole_pages(recorded, [])
 
