@@ -1,10 +1,9 @@
 // Opens pages in a real browser that has no network, and says what it saw: one line of JSON for each page.
-// node browser.js MODULES CHROMIUM FILE:WIDTH:SCHEME...
-const { createRequire } = require("node:module");
-const [modules, executablePath, ...pages] = process.argv.slice(2);
-const { chromium } = createRequire(`${modules}/`)("playwright-core");
-const quiet = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking",
-  "--disable-component-update", "--disable-sync", "--no-first-run"];
+// node browser.js MODULES FILE:WIDTH:SCHEME...
+const [modules, ...pages] = process.argv.slice(2);
+const { chromium } = require(`${modules}/playwright-core`);
+// Its package unpacks the libraries and fonts beside the browser that a bare machine lacks only where it finds this.
+process.env.AWS_EXECUTION_ENV = "AWS_Lambda_nodejs20.x";
 
 function measured() {
   const pictures = [...document.querySelectorAll("svg[role=img]")].filter((one) => one.checkVisibility());
@@ -33,7 +32,10 @@ function measured() {
 }
 
 (async () => {
-  const browser = await chromium.launch({ executablePath, args: quiet });
+  const { default: packed } = await import(`${modules}/@sparticuz/chromium/build/index.js`);
+  // In a single process the first tab that closes takes the browser with it.
+  const args = packed.args.filter((one) => one !== "--single-process");
+  const browser = await chromium.launch({ executablePath: await packed.executablePath(), args });
   for (const page of pages) {
     const [file, width, colorScheme] = page.split(":");
     const context = await browser.newContext({ viewport: { width: Number(width), height: 800 }, colorScheme, offline: true });
