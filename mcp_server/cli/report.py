@@ -7,8 +7,8 @@ import click
 
 from mcp_server.cli.app import App, database_option, json_option, run
 from mcp_server.cli.page_file import write_page
-from mcp_server.cli.rendering import print_json
-from mcp_server.cli.reports import print_credit, print_delegations, print_stats
+from mcp_server.cli.rendering import NOTHING, count, duration, money, print_json, print_table, share
+from mcp_server.cli.reports import print_credit, print_delegations
 from mcp_server.service.surveying import Surveying
 
 _STDOUT = Path("-")
@@ -74,7 +74,23 @@ def _print(survey: dict[str, Any]) -> None:
     elif not survey["totals"]["n"]:
         click.echo("no delegations match; `delegation-telemetry import` reads Claude Code's history", err=True)
     else:
-        print_stats({"groups": survey["arms"], "totals": survey["totals"]})
+        arms = [_figures(arm, [arm["key"]["agent_type"], arm["key"]["model"] or NOTHING]) for arm in survey["arms"]]
+        columns = ("agent", "model", "n", "judged", "success (90 %)", "cost", "median")
+        print_table(columns, [*arms, _figures(survey["totals"], ["all", ""])], right=frozenset(columns[2:]))
         click.echo("\nthe dearest")
         print_delegations({"delegations": survey["dearest"]})
         click.echo("\nas a page: delegation-telemetry report --html report.html", err=True)
+
+
+def _figures(group: dict[str, Any], key: list[str]) -> tuple[str, ...]:
+    success = group["success"]
+    return (
+        *key,
+        count(group["n"]),
+        count(group["verified_n"]),
+        "not enough data"
+        if success is None
+        else f"{share(success['rate'])} ({share(success['low'])} to {share(success['high'])})",
+        money(group["cost_usd"]),
+        duration(group["duration_ms"]["median"]),
+    )

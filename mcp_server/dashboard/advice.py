@@ -7,7 +7,6 @@ from mcp_server.dashboard.figures import count, duration, money, plural
 from mcp_server.dashboard.markup import Markup, joined, tag
 from mcp_server.dashboard.page import nothing
 
-SHOWN: Final = 24
 _TITLES: Final = {
     "saving": "Saving", "realised": "Saving followed", "bottleneck": "Bottleneck", "waste": "Waste",
     "anomaly": "Anomaly", "session": "Session", "drift": "Drift", "pattern": "Pattern", "loop": "Loop",
@@ -17,14 +16,20 @@ _TITLES: Final = {
 _IDS_SHOWN: Final = 3
 
 
-def advice(insights: Sequence[Mapping[str, Any]]) -> Markup:
-    """Findings as cards, the largest first."""
-    if not insights:
-        return nothing("Nothing stands out that there is enough evidence for.")
-    rest = len(insights) - SHOWN
+def advice(survey: Mapping[str, Any]) -> Markup:
+    """Findings as cards, the largest first.
+
+    Args:
+        survey: of a period, with `insights`.
+    """
+    insights: Sequence[Mapping[str, Any]] = survey["insights"]
+    rest = survey["insights_total"] - len(insights)
     return joined(
-        tag("ul", *(_card(insight) for insight in insights[:SHOWN]), class_="cards"),
+        tag("ul", *map(_card, insights), class_="cards")
+        if insights
+        else nothing("Nothing stands out that there is enough evidence for."),
         tag("p", f"{plural(rest, 'smaller finding')} left out.", class_="left-out") if rest > 0 else None,
+        [tag("p", sentence, class_="caution") for sentence in survey["insights_left_out"]],
     )
 
 

@@ -4,8 +4,6 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from mcp_server.analysis.intervals import LEAST_EVIDENCE
-
 NOTHING: Final = "\u2013"
 NOT_ENOUGH: Final = "not enough data"
 OUTCOMES: Final = {"success": "✓", "partial": "◐", "failure": "✗", "unknown": "?"}
@@ -105,12 +103,6 @@ def one_line(text: str | None, limit: int) -> str:
     """The head of a text on one line."""
     line = " ".join((text or "").split())
     return line if len(line) <= limit else f"{line[: limit - 1]}…"
-
-
-def success_of(group: Mapping[str, Any]) -> Mapping[str, Any] | None:
-    """The success rate of a group of delegations; None where too few were judged to name one."""
-    success: Mapping[str, Any] | None = group.get("success")
-    return success if group.get("verified_n", 0) >= LEAST_EVIDENCE else None
 
 
 def tokens_of(group: Mapping[str, Any]) -> int | None:

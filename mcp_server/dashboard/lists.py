@@ -14,7 +14,6 @@ from mcp_server.dashboard.figures import (
     one_line,
     plural,
     share,
-    success_of,
 )
 from mcp_server.dashboard.marks import amount_bar, badge, outcome_bar, whisker
 from mcp_server.dashboard.markup import Markup, joined, tag
@@ -33,7 +32,7 @@ def task_types(groups: Sequence[Mapping[str, Any]]) -> Markup:
     rows = []
     for group in shown:
         name = group["key"]["task_type"]
-        success = success_of(group)
+        success = group.get("success")
         rate = tag("span", NOT_ENOUGH, class_="missing")
         if success is not None:
             rate = joined(

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from mcp_server.dashboard.figures import NOT_ENOUGH, NOTHING, between, count, money, plural, share, success_of
+from mcp_server.dashboard.figures import NOT_ENOUGH, NOTHING, between, count, money, plural, share
 from mcp_server.dashboard.marks import outcome_bar, whisker
 from mcp_server.dashboard.markup import Markup, joined, tag
 from mcp_server.dashboard.page import nothing
@@ -56,7 +56,7 @@ def _cell(agent: str | None, model: str | None, arm: Mapping[str, Any] | None) -
     name = model or _NO_MODEL
     if arm is None:
         return tag("td", tag("span", NOTHING, aria_label="never"), data_column=name, class_="never")
-    success = success_of(arm)
+    success = arm.get("success")
     judged = arm.get("verified_n", 0)
     if success is None:
         headline = tag("span", NOT_ENOUGH, class_="missing")

@@ -18,7 +18,6 @@ from mcp_server.dashboard.figures import (
     money,
     plural,
     share,
-    success_of,
     tokens_of,
 )
 from mcp_server.dashboard.lists import largest, task_types, verdicts_wanted
@@ -65,7 +64,7 @@ def _sections(survey: Mapping[str, Any]) -> Sequence[Section]:
         Section("tasks", "Kinds of tasks", task_types(survey["task_types"])),
     ]
     if survey.get("insights") is not None:
-        sections.insert(1, Section("advice", "What to change", advice(survey["insights"]), "The largest first."))
+        sections.insert(1, Section("advice", "What to change", advice(survey), "The largest first."))
     sections += [
         Section("dearest", "Dearest delegations", largest(survey["dearest"], "cost_usd")),
         Section("longest", "Longest delegations", largest(survey["longest"], "duration_ms")),
@@ -103,7 +102,7 @@ def _about(survey: Mapping[str, Any]) -> list[Content]:
 
 
 def _figures(totals: Mapping[str, Any]) -> Markup:
-    success = success_of(totals)
+    success = totals.get("success")
     judged, n = totals.get("verified_n", 0), totals["n"]
     times = totals.get("duration_ms") or {}
     unpriced = n - totals.get("priced_n", n)

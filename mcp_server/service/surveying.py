@@ -1,12 +1,13 @@
 """All that one page shows: of a period, or of a session."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from mcp_server.analysis.concurrency import at_once
 from mcp_server.analysis.critical_path import critical_path
+from mcp_server.analysis.intervals import LEAST_EVIDENCE
 from mcp_server.analysis.outline import outline
 from mcp_server.analysis.trees import Node, bridged, grow
 from mcp_server.service.agent_match import agents_meant
@@ -26,10 +27,14 @@ DAYS_LIMIT: Final = 100
 LARGEST: Final = 8
 RUNS_LIMIT: Final = 300
 REPAIRS_LIMIT: Final = 50
+INSIGHTS_LIMIT: Final = 24
 _EVERY_GROUP: Final = 100_000
 _LOOKED_AT_FOR_VERDICTS: Final = 50
 _TEXT_CHARS: Final = 1_500
 _ALL_TEXTS_CHARS: Final = 300_000
+
+Review = Callable[..., Awaitable[dict[str, Any]]]
+"""What to change in a period: takes since, until, agent_match, limit and max_chars."""
 
 
 def _now() -> datetime:
@@ -40,7 +45,12 @@ class Surveying:
     """Looks at many things at once, for people."""
 
     def __init__(
-        self, store: Store, reporting: Reporting, crediting: Crediting, clock: Callable[[], datetime] = _now
+        self,
+        store: Store,
+        reporting: Reporting,
+        crediting: Crediting,
+        review: Review | None = None,
+        clock: Callable[[], datetime] = _now,
     ) -> None:
         """Survey what a store holds.
 
@@ -48,8 +58,10 @@ class Surveying:
             store: where from.
             reporting: answers about delegations.
             crediting: shares out credit.
+            review: says what to change, as `get_insights` does; without it that is left out.
             clock: the present time.
         """
+        self._review = review
         self._store = store
         self._reporting = reporting
         self._crediting = crediting
@@ -89,6 +101,7 @@ class Surveying:
             agents = agents_meant(agent_match, await self._store.distinct(Dimension.AGENT_TYPE))
         question = SpanFilter(agent_types=agents, project=project, since=begin, until=end)
         latest = await self._reporting.search(**given, limit=_LOOKED_AT_FOR_VERDICTS, max_chars=None)
+        steps = sorted(days["groups"], key=lambda group: str(group["key"][step]))
         return {
             "about": "period",
             "made_at": time_text(now),
@@ -96,15 +109,16 @@ class Surveying:
             "until": None if end is None else time_text(end),
             "agent_match": agent_match,
             "project": project,
-            "totals": arms["totals"],
-            "arms": arms["groups"],
+            "totals": _sure(arms["totals"]),
+            "arms": [_sure(arm) for arm in arms["groups"]],
             "arms_total": arms["total"],
-            "task_types": task_types["groups"],
+            "task_types": [_sure(group) for group in task_types["groups"]],
             "step": step,
-            "steps": sorted(days["groups"], key=lambda group: str(group["key"][step])),
+            "steps": steps,
             "dearest": await self._largest(question, Measure.COST),
             "longest": await self._largest(question, Measure.DURATION),
             "verdicts_wanted": latest["verdicts_wanted"],
+            **await self._reviewed(given, steps[0]["key"][step] if steps else None),
         }
 
     async def session(self, session_id: str | None = None, *, agent_match: str | None = None) -> dict[str, Any]:
@@ -155,6 +169,23 @@ class Surveying:
             "at_once": times.at_once({node.span.span_id for node in nodes if node.span.kind is SpanKind.DELEGATION}),
             "credit": credit,
             "repairs": repairs[:REPAIRS_LIMIT],
+        }
+
+    async def _reviewed(self, given: dict[str, Any], first: str | None) -> dict[str, Any]:
+        """What to change; nothing where nobody says it, or not of one project."""
+        if self._review is None or first is None or given["project"] is not None:
+            return {}
+        found = await self._review(
+            since=given["since"] or first,
+            until=given["until"],
+            agent_match=given["agent_match"],
+            limit=INSIGHTS_LIMIT,
+            max_chars=None,
+        )
+        return {
+            "insights": found["insights"],
+            "insights_total": found["total"],
+            "insights_left_out": found["left_out"],
         }
 
     async def _largest(self, question: SpanFilter, measure: Measure) -> list[dict[str, Any]]:
@@ -209,6 +240,11 @@ def _only(nodes: Sequence[Node], agents: frozenset[str]) -> list[Node]:
     """The tree of the runs of some agents, each below its nearest ancestor among them."""
     known = {node.span.span_id: node.span for node in nodes}
     return list(grow(bridged((span for span in known.values() if span.agent_type in agents), known)).nodes)
+
+
+def _sure(group: dict[str, Any]) -> dict[str, Any]:
+    """Without a rate where too little was judged to name one."""
+    return group if group.get("verified_n", 0) >= LEAST_EVIDENCE else {**group, "success": None}
 
 
 def _days(groups: Sequence[dict[str, Any]]) -> int:

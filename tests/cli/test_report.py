@@ -93,7 +93,7 @@ def test_a_dash_is_stdout(imported: Command) -> None:
 def test_without_a_page_the_figures_are_printed(imported: Command) -> None:
     period = imported("report")
     assert period.status == 0
-    assert period.out.splitlines()[0].split()[:2] == ["agent_type", "model"]
+    assert period.out.splitlines()[0].split()[:2] == ["agent", "model"]
     assert "the dearest" in period.out
     assert "--html" in period.err
     session = imported("report", "--session", NESTED)

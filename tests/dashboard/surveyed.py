@@ -10,7 +10,7 @@ import anyio
 
 from mcp_server.service.crediting import Crediting
 from mcp_server.service.reporting import Reporting
-from mcp_server.service.surveying import Surveying
+from mcp_server.service.surveying import Review, Surveying
 from storage.opening import open_store
 from storage.queries import Batch
 from storage.records import Reward, Span
@@ -21,6 +21,7 @@ TEXTS: Final = frozenset(
     {
         "agent_type", "model", "task", "name", "output", "error", "task_type", "agent_match", "project", "branch",
         "session_id", "reasons", "reason", "text", "change", "cautions", "span_ids",
+        "insights_left_out",
     }
 )  # fmt: skip
 """Fields that hold what strangers wrote."""
@@ -36,7 +37,19 @@ INSIGHT: Final[dict[str, Any]] = {
 }
 
 
-def survey(spans: Sequence[Span], rewards: Sequence[Reward] = (), **question: Any) -> dict[str, Any]:
+async def findings(**question: Any) -> dict[str, Any]:
+    """What a review answers."""
+    return {"insights": [INSIGHT], "total": 3, "left_out": ["only the newest were looked at"]}
+
+
+async def nothing_found(**question: Any) -> dict[str, Any]:
+    """What a review answers where nothing stands out."""
+    return {"insights": [], "total": 0, "left_out": []}
+
+
+def survey(
+    spans: Sequence[Span], rewards: Sequence[Reward] = (), review: Review | None = None, **question: Any
+) -> dict[str, Any]:
     """Of a store that holds these: of a session where one is named, else of a period."""
 
     async def asking(folder: str) -> dict[str, Any]:
@@ -44,7 +57,7 @@ def survey(spans: Sequence[Span], rewards: Sequence[Reward] = (), **question: An
         try:
             await store.add(Batch(spans=spans, rewards=rewards))
             reporting = Reporting(store, clock=_noon)
-            surveying = Surveying(store, reporting, Crediting(store, reporting.present, _noon), _noon)
+            surveying = Surveying(store, reporting, Crediting(store, reporting.present, _noon), review, _noon)
             ask = surveying.session if "session_id" in question else surveying.period
             return await ask(**question)
         finally:

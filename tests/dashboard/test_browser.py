@@ -11,7 +11,7 @@ import pytest
 
 from mcp_server.dashboard.period import period_page
 from mcp_server.dashboard.session import session_page
-from tests.dashboard.surveyed import INSIGHT, a_history, survey
+from tests.dashboard.surveyed import a_history, findings, survey
 from tests.npm import install
 
 pytestmark = [pytest.mark.node, pytest.mark.xdist_group("node")]
@@ -33,7 +33,7 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
         for span in recorded
     ]
     written = {
-        "period": period_page({**survey(recorded, rewards), "insights": [INSIGHT]}),
+        "period": period_page(survey(recorded, rewards, findings)),
         "session": session_page(survey(recorded, rewards, session_id="session-1")),
         "hostile-period": period_page(survey(hostile, rewards)),
         "hostile-session": session_page(survey(hostile, rewards, session_id="session-1")),

@@ -15,7 +15,7 @@ from mcp_server.dashboard.session import session_page
 from storage.records import Reward, Span
 from storage.vocabulary import SpanKind, Status
 from tests.dashboard.reading import Page
-from tests.dashboard.surveyed import INSIGHT, TEXTS, a_history, survey
+from tests.dashboard.surveyed import INSIGHT, TEXTS, a_history, findings, nothing_found, survey
 from tests.factories import NOON, a_reward, a_span, at
 from tests.strategies import forests, rewards_of, spans
 
@@ -32,11 +32,9 @@ def drawn(kind: str) -> Drawn:
     recorded = a_history()
     if kind == "session":
         return session_page, survey(*recorded, session_id="session-1")
-    asked = survey(*recorded, agent_match="[a-z]", project="/home/user/shop")
-    return period_page, {**asked, "insights": [INSIGHT], "verdicts_wanted": asked["verdicts_wanted"] or [_WANTED]}
+    return period_page, survey(*recorded, findings, agent_match="[a-z]")
 
 
-_WANTED: Final = {"span_id": "one", "agent_type": "worker", "task": "Find it"}
 BOTH: Final = pytest.mark.parametrize("kind", ["period", "session"])
 
 
@@ -145,12 +143,35 @@ def test_a_rate_needs_five_judged() -> None:
     assert "90 %:" in Page(period_page(more)).text
 
 
-def test_insights_are_shown_only_where_they_were_asked_for() -> None:
-    asked = survey([a_span()])
-    assert "advice" not in Page(period_page(asked)).titles()
-    page = Page(period_page({**asked, "insights": []}))
+def test_what_to_change_is_shown_where_somebody_says_it() -> None:
+    assert "advice" not in Page(period_page(survey([a_span()]))).titles()
+    page = Page(period_page(survey([a_span()], review=nothing_found)))
     assert "advice" in page.titles()
     assert "Nothing stands out" in page.text
+    page = Page(period_page(survey([a_span()], review=findings)))
+    for sentence in (
+        INSIGHT["text"],
+        INSIGHT["change"],
+        "$3.50 · 1 min · 2 failed",
+        "from 40 delegations",
+        "and 1 more",
+    ):
+        assert sentence in page.text
+    assert "2 smaller findings left out" in page.text
+    assert "only the newest were looked at" in page.text
+
+
+def test_a_review_is_of_the_period_that_is_shown() -> None:
+    asked: list[dict[str, Any]] = []
+
+    async def review(**question: Any) -> dict[str, Any]:
+        asked.append(question)
+        return await findings()
+
+    survey([a_span()], review=review, until="2027-01-01", agent_match="Explore")
+    survey([a_span()], review=review, project="/home")
+    ((question),) = asked
+    assert (question["since"], question["until"], question["agent_match"]) == ("2026-11-20", "2027-01-01", "Explore")
 
 
 def test_what_a_huge_session_leaves_out_is_said() -> None:
