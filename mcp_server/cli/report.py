@@ -33,7 +33,7 @@ _STDOUT = Path("-")
 def command(
     db: str | None, target: Path | None, session_id: str | None, *, force: bool, as_json: bool, **period: str | None
 ) -> None:
-    """Draw a period, or a session, as a page to look at and to show: a file that needs nothing else.
+    """Draw a period, or a session, as one page to look at and to show.
 
     An earlier report of the same name is overwritten, any other file only with --force.
     """

@@ -141,7 +141,7 @@ def _figures(totals: Mapping[str, Any]) -> Markup:
 def _change(totals: Mapping[str, Any]) -> str | None:
     """Against the window before, as long as this one."""
     before = (totals.get("trend") or {}).get("n_before")
-    return None if before is None else f"{count(before)} in the time before, as long"
+    return None if before is None else f"{count(before)} in as long a time before"
 
 
 def _per_success(totals: Mapping[str, Any]) -> str | None:
