@@ -12,6 +12,7 @@ APP_NAME: Final = "delegation-telemetry"
 PREFIX: Final = "DELEGATION_TELEMETRY_"
 DATABASE_NAME: Final = "telemetry.db"
 CONFIG_NAME: Final = "config.toml"
+_EDITS: Final = "edits"
 
 
 class BadSetting(ValueError):
@@ -46,6 +47,11 @@ class Settings(BaseModel):
     def default_db(self) -> str:
         """Where the database is if nothing else is set."""
         return str(_data_folder() / DATABASE_NAME)
+
+    @property
+    def edits(self) -> Path:
+        """Where is remembered what we have changed in files of the user, so that it can be undone."""
+        return _data_folder() / _EDITS
 
     @property
     def spools(self) -> tuple[Path, Path]:

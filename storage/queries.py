@@ -104,6 +104,13 @@ class Dimension(StrEnum):
     WEEK = "week"
 
 
+class Measure(StrEnum):
+    """By what the largest delegations are found."""
+
+    COST = "cost_usd"
+    DURATION = "duration_ms"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Group:
     """Sums over the delegations that share a key. Sums of costs and tokens are None where none is known."""

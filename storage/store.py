@@ -13,6 +13,7 @@ from storage.queries import (
     Dimension,
     Group,
     Health,
+    Measure,
     Page,
     PageRequest,
     Pruned,
@@ -151,6 +152,10 @@ class Store(Protocol):
         Raises:
             BadCursor: `page.after` was not returned by an earlier answer.
         """
+        ...
+
+    async def largest(self, question: SpanFilter, measure: Measure, limit: int) -> list[Span]:
+        """Spans that match and of which the measure is known, largest first, then newest, with their texts."""
         ...
 
     async def sessions(self, page: PageRequest) -> Page[Session]:

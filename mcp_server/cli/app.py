@@ -26,7 +26,10 @@ if TYPE_CHECKING:
     from mcp_server.service.exporting import Exporting
     from mcp_server.service.importing import Importing
     from mcp_server.service.recording import Recording
+    from mcp_server.service.replaying import Replaying
     from mcp_server.service.reporting import Reporting
+    from mcp_server.service.ruling import Ruling
+    from mcp_server.service.user_files import UserFiles
 
 Result = TypeVar("Result")
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -92,6 +95,27 @@ class App:
         from mcp_server.service.exporting import Exporting  # noqa: PLC0415 - as above
 
         return Exporting(self.store, feed=self.capturing)
+
+    @cached_property
+    def replaying(self) -> "Replaying":
+        """Says what following the advice would have changed."""
+        from mcp_server.service.replaying import Replaying  # noqa: PLC0415 - as above
+
+        return Replaying(self.store, feed=self.capturing)
+
+    @cached_property
+    def ruling(self) -> "Ruling":
+        """Proposes learned rules for files of the user."""
+        from mcp_server.service.ruling import Ruling  # noqa: PLC0415 - as above
+
+        return Ruling(self.store, self.user_files, feed=self.capturing)
+
+    @cached_property
+    def user_files(self) -> "UserFiles":
+        """Changes files of the user, and remembers what they held."""
+        from mcp_server.service.user_files import UserFiles  # noqa: PLC0415 - as above
+
+        return UserFiles(self.settings.edits)
 
     @cached_property
     def recording(self) -> "Recording":
