@@ -57,6 +57,13 @@ class Store(Protocol):
         """
         ...
 
+    async def newest(self, question: SpanFilter, limit: int) -> list[Span]:
+        """At most so many of the spans that match, newest start first; without output, error and attributes.
+
+        What is looked through in thousands: the long texts, and the count of all that match, take most of the time.
+        """
+        ...
+
     async def scan(self, question: SpanFilter, page: PageRequest) -> Page[Span]:
         """Spans that match, in the order in which they were first added, with their texts; `total` is that of the page.
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from mcp_server.analysis.asking import to_ask
+from mcp_server.analysis.verdicts import to_ask
 from mcp_server.service.shapes import shorten
 from storage.queries import SpanFilter
 from storage.records import Span

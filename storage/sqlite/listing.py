@@ -16,6 +16,11 @@ _WHOLE: Final = """
     select * from span join span_text using (id)
     where id in (select value from json_each(:ids)) order by started_us desc, id desc
 """
+_OUTLINES: Final = """
+    select span.*, task, null as output, null as error, tool_sequence, null as attributes
+    from span join span_text using (id)
+    where id in (select value from json_each(:ids)) order by started_us desc, id desc
+"""
 _SCAN: Final = "select * from span join span_text using (id) where id > :after_id and "
 _OLDEST_NUMBER_FIRST: Final = " order by id limit :limit"
 _DISTINCT: Final = {
@@ -41,6 +46,14 @@ def find(connection: sqlite3.Connection, question: SpanFilter, request: PageRequ
     following = cursors.encode(found[-1]["started_us"], found[-1]["id"]) if more else None
     whole = connection.execute(_WHOLE, {"ids": json.dumps([row["id"] for row in found])})
     return Page(items=[rows.span_of(row, texts=True) for row in whole], total=total, next=following)
+
+
+def newest(connection: sqlite3.Connection, question: SpanFilter, limit: int) -> list[Span]:
+    """The newest spans that match, with their tasks and tool sequences."""
+    condition, parameters = conditions.where(question)
+    found = connection.execute(_PAGE + condition + _NEWEST_FIRST, parameters | {"limit": limit}).fetchall()
+    whole = connection.execute(_OUTLINES, {"ids": json.dumps([row["id"] for row in found])})
+    return [rows.span_of(row, texts=True) for row in whole]
 
 
 def scan(connection: sqlite3.Connection, question: SpanFilter, request: PageRequest) -> Page[Span]:
