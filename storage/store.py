@@ -60,7 +60,8 @@ class Store(Protocol):
     async def newest(self, question: SpanFilter, limit: int) -> list[Span]:
         """At most so many of the spans that match, newest start first; without output, error and attributes.
 
-        What is looked through in thousands: the long texts, and the count of all that match, take most of the time.
+        Tasks are cut to 256 bytes, with a mark that says how much is missing: for what is looked through in thousands,
+        where whole texts and the count of all that match would take most of the time and memory.
         """
         ...
 

@@ -73,7 +73,7 @@ def of_bottleneck(found: Bottleneck) -> Insight:
 
 
 _WASTED: Final = {
-    Reason.FAILED: ("failed", "look at the three dearest: was it the task, the arm or the environment?"),
+    Reason.FAILED: ("failed", "look at the dearest: was it the task, the arm or the environment?"),
     Reason.ABANDONED: ("were cancelled or lost", "delegate smaller tasks, or set a turn limit"),
     Reason.REPEATED: ("were delegated again with the same task", "say in the task what the first answer lacked"),
 }

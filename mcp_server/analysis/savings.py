@@ -250,12 +250,12 @@ def _tables(spans: Iterable[Span]) -> dict[tuple[str, Arm], dict[Level | None, _
 
 def _is_inside_its_like(span: Span, known: Mapping[str, Span]) -> bool:
     """Whether a delegation is, at any depth, below one of the same arm and type."""
-    above, seen = span, {span.span_id}
-    while above.parent_span_id in known and above.parent_span_id not in seen:
-        seen.add(above.parent_span_id)
-        above = known[above.parent_span_id]
+    above, seen = known.get(span.parent_span_id or ""), {span.span_id}
+    while above is not None and above.span_id not in seen:
+        seen.add(above.span_id)
         if (above.task_type, arm_of(above)) == (span.task_type, arm_of(span)):
             return True
+        above = known.get(above.parent_span_id or "")
     return False
 
 

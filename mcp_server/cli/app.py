@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from mcp_server.service.importing import Importing
     from mcp_server.service.recording import Recording
     from mcp_server.service.reporting import Reporting
+    from mcp_server.service.reviewing import Reviewing
 
 Result = TypeVar("Result")
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -63,6 +64,18 @@ class App:
             return Crediting(self.store, self.reporting.present)
 
         return cast("Crediting", Late(make))
+
+    @cached_property
+    def reviewing(self) -> "Reviewing":
+        """Says what to change."""
+
+        def make() -> "Reviewing":
+            from mcp_server.service.reviewing import Reviewing  # noqa: PLC0415 - as above
+
+            reporting = self.reporting
+            return Reviewing(self.store, reporting.present, reporting.asking, self.settings.budgets)
+
+        return cast("Reviewing", Late(make))
 
     @cached_property
     def exporting(self) -> "Exporting":

@@ -20,6 +20,7 @@ COMMANDS: Final = {
     "search": "search",
     "credit": "credit",
     "stats": "stats",
+    "insights": "insights",
     "reward": "reward",
     "export": "export",
     "doctor": "doctor",

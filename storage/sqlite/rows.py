@@ -33,6 +33,8 @@ SPAN_COLUMNS: Final = (*_AS_THEY_ARE, *_WORDS, *_TIMES.values(), "stamps")
 TEXT_COLUMNS: Final = ("task", "output", "error", "tool_sequence", "attributes")
 
 
+# One set for all spans that are read: one of its own would take as much memory as all the rest of a span.
+_ALL_FIELDS: Final = set(Span.model_fields)
 _UNREADABLE: Final = (ValueError, TypeError, AttributeError, LookupError, OverflowError, zlib.error)
 
 
@@ -103,7 +105,7 @@ def span_of(row: sqlite3.Row | Mapping[str, Any], *, texts: bool) -> Span:
             values["subtree_cost_usd"] = None  # what it carries for those above is no cost of its own
         if texts:
             values["attributes"] = within_limit(values["attributes"])
-        return Span.model_construct(**values)
+        return Span.model_construct(_ALL_FIELDS, **values)
 
 
 def version_of(row: sqlite3.Row) -> Version:
