@@ -70,7 +70,7 @@ EXAMPLES: Final[dict[str, list[dict[str, Any]]]] = {
         }
     ],
     "get_credit": [{"session_id": NESTED_SESSION}, {"since": "7d"}],
-    "get_insights": [{"since": "2025-01-01"}],
+    "get_insights": [{"since": "2025-01-01", "until": "2027-01-01"}],
     "get_stats": [{"group_by": ["agent_type"], "agent_match": "^(Explore|checker)$"}],
 }
 

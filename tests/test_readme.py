@@ -12,6 +12,7 @@ from mcp_server.settings import PREFIX, Settings
 ROOT: Final = Path(__file__).parents[1]
 README: Final = (ROOT / "README.md").read_text(encoding="utf-8")
 CI: Final = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
+SET_IN_THE_FILE: Final = {"budgets": "insights.md"}
 SET_BY_THE_CLIENT: Final = {"session_id", "project", "spool_of_last_resort"}
 
 
@@ -32,7 +33,9 @@ def test_what_is_checked_is_the_test_command_word_for_word() -> None:
 
 def test_every_setting_is_named() -> None:
     named = set(re.findall(rf"{PREFIX}(\w+)", README))
-    assert {name.upper() for name in Settings.model_fields.keys() - SET_BY_THE_CLIENT} <= named
+    assert {name.upper() for name in Settings.model_fields.keys() - SET_BY_THE_CLIENT - SET_IN_THE_FILE.keys()} <= named
+    for name, page in SET_IN_THE_FILE.items():
+        assert name in (ROOT / "docs" / page).read_text(encoding="utf-8")
 
 
 def test_every_local_link_leads_somewhere() -> None:

@@ -3,7 +3,7 @@
 from typing import Final
 
 from mcp_server.analysis.bottlenecks import Bottleneck
-from mcp_server.analysis.delegations import shown
+from mcp_server.analysis.delegations import Arm, shown
 from mcp_server.analysis.insights import Insight, Kind, Size, ids, points, time_text
 from mcp_server.analysis.savings import MARGIN, Realised, Saving
 from mcp_server.analysis.spending import Excess, InlineCandidate, Per, Reason, Waste, sum_usd
@@ -74,9 +74,13 @@ def of_bottleneck(found: Bottleneck) -> Insight:
 
 _WASTED: Final = {
     Reason.FAILED: ("failed", "look at the dearest: was it the task, the arm or the environment?"),
-    Reason.ABANDONED: ("were cancelled or lost", "delegate smaller tasks, or set a turn limit"),
-    Reason.REPEATED: ("were delegated again with the same task", "say in the task what the first answer lacked"),
+    Reason.ABANDONED: ("cancelled or lost", "delegate smaller tasks, or set a turn limit"),
+    Reason.REPEATED: ("delegated again with the same task", "say in the task what the first answer lacked"),
 }
+
+
+def _delegations(n: int, arm: Arm) -> str:
+    return f"{n} delegation{'' if n == 1 else 's'} to {arm}"
 
 
 def of_waste(waste: Waste) -> Insight:
@@ -87,7 +91,7 @@ def of_waste(waste: Waste) -> Insight:
     failures = len(waste.spans) if waste.reason is Reason.FAILED else None
     return Insight(
         kind=Kind.WASTE,
-        text=f"{len(waste.spans)} delegations to {waste.arm} {what}: {cost}, {time_text(waste.ms)}",
+        text=f"{_delegations(len(waste.spans), waste.arm)} {what}: {cost}, {time_text(waste.ms)}",
         n=len(waste.spans),
         low=None,
         high=None,

@@ -91,7 +91,7 @@ async def test_an_arm_that_fails_where_all_wait_for_it_is_a_bottleneck(ask: Ask)
 async def test_work_that_brought_nothing_is_waste(ask: Ask) -> None:
     lost = await record(ask, rows(3, 0, judged=False, status="lost", cost_usd=0.5))
     found = await insight(ask, "waste")
-    assert found["text"].startswith("3 delegations to Explore/small were cancelled or lost: $1.50")
+    assert found["text"].startswith("3 delegations to Explore/small cancelled or lost: $1.50")
     assert set(found["span_ids"]) == set(lost)
 
 
