@@ -12,8 +12,9 @@ from mcp_server.settings import PREFIX, Settings
 ROOT: Final = Path(__file__).parents[1]
 README: Final = (ROOT / "README.md").read_text(encoding="utf-8")
 CI: Final = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
-SET_IN_THE_FILE: Final = {"budgets": "insights.md"}
+ON_A_PAGE_OF_ITS_OWN: Final = {"budgets": "insights.md"}
 SET_BY_THE_CLIENT: Final = {"session_id", "project", "spool_of_last_resort"}
+IN_THE_FILE_ALONE: Final = {"task_types"}
 
 
 def chains() -> list[str]:
@@ -33,8 +34,10 @@ def test_what_is_checked_is_the_test_command_word_for_word() -> None:
 
 def test_every_setting_is_named() -> None:
     named = set(re.findall(rf"{PREFIX}(\w+)", README))
-    assert {name.upper() for name in Settings.model_fields.keys() - SET_BY_THE_CLIENT - SET_IN_THE_FILE.keys()} <= named
-    for name, page in SET_IN_THE_FILE.items():
+    others = Settings.model_fields.keys() - SET_BY_THE_CLIENT - IN_THE_FILE_ALONE - ON_A_PAGE_OF_ITS_OWN.keys()
+    assert {name.upper() for name in others} <= named
+    assert all(f"`[{name}]`" in README for name in IN_THE_FILE_ALONE)
+    for name, page in ON_A_PAGE_OF_ITS_OWN.items():
         assert name in (ROOT / "docs" / page).read_text(encoding="utf-8")
 
 

@@ -92,14 +92,14 @@ def _forecast(span: Span, whole: _Tally, own: _Tally) -> float:
 
 def _features(span: Span) -> Iterator[Hashable]:
     yield arm_of(span)
-    if span.task_type is not None:
-        yield "type", span.task_type
+    if span.type_of_task is not None:
+        yield "type", span.type_of_task
     if span.complexity is not None:
         yield "complexity", span.complexity
 
 
 def _pair(span: Span) -> Hashable:
-    return arm_of(span), span.task_type
+    return arm_of(span), span.type_of_task
 
 
 def _logit(share: float) -> float:

@@ -234,9 +234,9 @@ def _tables(spans: Iterable[Span]) -> dict[tuple[str, Arm], dict[Level | None, _
     tables: dict[tuple[str, Arm], dict[Level | None, _Cell]] = defaultdict(lambda: defaultdict(_Cell))
     known = {span.span_id: span for span in spans}
     for span in sorted(known.values(), key=lambda span: span.span_id):
-        if span.task_type is None or span.model is None:
+        if span.type_of_task is None or span.model is None:
             continue
-        cell = tables[span.task_type, arm_of(span)][span.complexity]
+        cell = tables[span.type_of_task, arm_of(span)][span.complexity]
         if is_verified(span):
             cell.judged.append(span)
         if _is_inside_its_like(span, known):
@@ -253,7 +253,7 @@ def _is_inside_its_like(span: Span, known: Mapping[str, Span]) -> bool:
     above, seen = known.get(span.parent_span_id or ""), {span.span_id}
     while above is not None and above.span_id not in seen:
         seen.add(above.span_id)
-        if (above.task_type, arm_of(above)) == (span.task_type, arm_of(span)):
+        if (above.type_of_task, arm_of(above)) == (span.type_of_task, arm_of(span)):
             return True
         above = known.get(above.parent_span_id or "")
     return False

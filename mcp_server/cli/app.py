@@ -13,7 +13,8 @@ import click
 
 from mcp_server.cli.late import Late
 from mcp_server.ingest.redaction import Redactor
-from mcp_server.ingest.texts import TextKeeper
+from mcp_server.ingest.texts import Guesser, TextKeeper
+from mcp_server.service.guessing import TypeGuesser
 from mcp_server.settings import Settings, load
 from storage.opening import open_store
 from storage.store import Store
@@ -39,13 +40,15 @@ class App:
 
     settings: Settings
     store: Store
+    guess: Guesser
+    """What it makes of tasks of which nobody states the type."""
     patience_s: float | None = None
     """How long an answer may wait for what running sessions tell; None waits for all of it."""
 
     @cached_property
     def keep(self) -> TextKeeper:
         """What becomes of texts before they are kept."""
-        return TextKeeper(Redactor(os.environ), content=self.settings.content == "full")
+        return TextKeeper(Redactor(os.environ), content=self.settings.content == "full", guess=self.guess)
 
     @cached_property
     def reporting(self) -> "Reporting":
@@ -132,9 +135,10 @@ class App:
 async def opened(db: str | None, patience_s: float | None = None) -> AsyncIterator[App]:
     """The app on the database that is meant, closed at the end whatever happens."""
     settings = load({"db": db})
+    guess = TypeGuesser(settings.task_types)
     store = open_store(settings.db, synchronous=settings.synchronous)
     try:
-        yield App(settings, store, patience_s)
+        yield App(settings, store, guess, patience_s)
     finally:
         with anyio.CancelScope(shield=True):
             await store.close()
