@@ -19,6 +19,18 @@ class BadSetting(ValueError):
     """A setting that cannot be used; the text names it, where it stands, and what is allowed."""
 
 
+class Budget(BaseModel):
+    """What delegations may cost before a notice is given; nothing is ever blocked."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    usd: float = Field(gt=0, le=1e9, allow_inf_nan=False)
+    per: Literal["day", "delegation"] = "day"
+    """A day in UTC, or one delegation with everything delegated further."""
+    agent_type: str | None = Field(default=None, min_length=1, max_length=200)
+    """None is for all agents together."""
+
+
 class Settings(BaseModel):
     """What a user can set."""
 
@@ -38,6 +50,8 @@ class Settings(BaseModel):
     """Where hooks leave what they were told."""
     spool_of_last_resort: Path
     """Where they leave it if they may not write there."""
+    budgets: tuple[Budget, ...] = Field(default=(), max_length=100)
+    """What was planned; `get_insights` tells where more was spent."""
     session_id: str | None = None
     """The client's session that started this process, where it says so."""
     project: str | None = None
@@ -61,8 +75,12 @@ class Settings(BaseModel):
 
 _KEYS: Final = ("db", "content", "synchronous", "claude_config")
 _TASK_TYPES: Final = "task_types"
-_FILE_KEYS: Final = (*_KEYS, _TASK_TYPES)
+_BUDGETS: Final = "budgets"
+_FILE_KEYS: Final = (*_KEYS, _TASK_TYPES, _BUDGETS)
 _TYPE_CHARS: Final = 40
+_BUDGET_EXAMPLE: Final = (
+    '[[budgets]] with usd = 5.0, per = "day" or "delegation", and agent_type = "Explore" or without it'
+)
 _SPOOL: Final = "spool"
 
 
@@ -95,6 +113,11 @@ def load(flags: Mapping[str, Any]) -> Settings:
     except ValidationError as error:
         fault = error.errors(include_url=False)[0]
         name = ".".join(str(part) for part in fault["loc"])
+        if fault["loc"][0] == _BUDGETS:
+            raise BadSetting(
+                f"setting {name!r} in {config_file()} is {fault['input']!r}: {fault['msg']}; a budget is written as"
+                f" {_BUDGET_EXAMPLE}"
+            ) from error
         raise BadSetting(
             f"setting {name!r} is {fault['input']!r}: {fault['msg']}; it comes from a flag, from {PREFIX}{name.upper()}"
             f" or from {config_file()}"

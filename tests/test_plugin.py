@@ -12,6 +12,7 @@ from mcp_server.server import NAME, Services, build_server
 from mcp_server.service.crediting import Crediting
 from mcp_server.service.recording import Recording
 from mcp_server.service.reporting import Reporting
+from mcp_server.service.reviewing import Reviewing
 from storage.store import Store
 from tests.claude_code import captured, telling
 
@@ -90,6 +91,7 @@ async def test_commands_and_skills_name_tools_that_exist(path: Path, store: Stor
             recording=Recording(store, captured.VERBATIM),
             reporting=reporting,
             crediting=Crediting(store, reporting.present),
+            reviewing=Reviewing(store, reporting.present, reporting.asking),
             capturing=telling.capturing(store),
         )
     )
