@@ -79,8 +79,8 @@ _WASTED: Final = {
 }
 
 
-def _delegations(n: int, arm: Arm) -> str:
-    return f"{n} delegation{'' if n == 1 else 's'} to {arm}"
+def _delegations(n: int, arm: Arm | None) -> str:
+    return f"{n} delegation{'' if n == 1 else 's'} to {'others' if arm is None else arm}"
 
 
 def of_waste(waste: Waste) -> Insight:
