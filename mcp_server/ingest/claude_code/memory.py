@@ -73,6 +73,8 @@ class Call:
     """`[type/complexity]` at the head of the description."""
     agent_type: str | None = None
     """As asked for; a hook may have changed it."""
+    requested_model: str | None = None
+    """As asked for: an alias; None where the call left it to others."""
     prompt: str | None = None
     prompt_hash: str | None = None
     answered_us: int | None = None
