@@ -137,7 +137,7 @@ def _evidence(question: Question, known: Known, decision: Decision, near: Sequen
             f"{len(same)} near-identical tasks, {sum(past.reward >= SUCCESS_FROM for past in same)} of {len(same)}"
         )
     parts.append(
-        f"p {_digits(one.p)} [{_digits(one.low)}, {_digits(one.high)}], our estimate of P(best) {_digits(one.p_best)}"
+        f"p {digits(one.p)} [{digits(one.low)}, {digits(one.high)}], our estimate of P(best) {digits(one.p_best)}"
     )
     typical = [text for text in (_cost(one.estimate.cost_usd), _duration(one.estimate.duration_ms)) if text]
     if typical:
@@ -199,7 +199,8 @@ def _one_line(text: str, limit: int) -> str:
     return " ".join("".join(one if one.isprintable() else " " for one in text).split())[:limit]
 
 
-def _digits(share: float) -> str:
+def digits(share: float) -> str:
+    """A share with two digits, as people write it: `.78`."""
     return f"{share:.2f}".removeprefix("0") if share < 1 else "1"
 
 
