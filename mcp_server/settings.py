@@ -31,6 +31,11 @@ class Settings(BaseModel):
     """`full` survives a power cut as well, and waits for the disk at every write."""
     claude_config: Path = Field(default_factory=lambda: Path.home() / ".claude")
     """Where Claude Code keeps its files."""
+    routing: Literal["off", "advise", "auto"] = "advise"
+    """What hooks do with advice from the user's history: nothing; tell it to the model; also set a model where the
+    call, the agent's definition and the client's environment name none."""
+    routing_folder: Path
+    """Where hooks find it."""
     spool: Path
     """Where hooks leave what they were told."""
     spool_of_last_resort: Path
@@ -51,8 +56,9 @@ class Settings(BaseModel):
         return (self.spool, self.spool_of_last_resort)
 
 
-_FILE_KEYS: Final = ("db", "content", "synchronous", "claude_config")
+_FILE_KEYS: Final = ("db", "content", "synchronous", "claude_config", "routing")
 _SPOOL: Final = "spool"
+_ROUTING: Final = "routing"
 
 
 def load(flags: Mapping[str, Any]) -> Settings:
@@ -73,8 +79,9 @@ def load(flags: Mapping[str, Any]) -> Settings:
     found |= {key: value for key, value in flags.items() if value is not None}
     if "db" not in found:
         found["db"] = str(_data_folder() / DATABASE_NAME)
-    # The hooks' script finds these folders by the same rules.
+    # The hooks' script finds these folders, and the setting `routing`, by the same rules.
     found["spool"] = environment.get(PREFIX + _SPOOL.upper()) or str(_data_folder() / _SPOOL)
+    found["routing_folder"] = _data_folder() / _ROUTING
     temporary, user = environment.get("TMPDIR") or "/tmp", environment.get("USER") or "nobody"  # noqa: S108 - as above
     found["spool_of_last_resort"] = f"{temporary}/{APP_NAME}-{_SPOOL}-{user}"
     found["session_id"] = environment.get("CLAUDE_CODE_SESSION_ID") or None
