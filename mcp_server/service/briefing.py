@@ -56,6 +56,7 @@ class Briefing:
             await anyio.to_thread.run_sync(self._write, known, offered, recent, now)
 
     def _write(self, known: Known, offered: Sequence[Arm], recent: Sequence[Span], now: datetime) -> None:
-        found, alias_of = digest(known, offered), aliases(recent)
+        alias_of = aliases(recent)
+        found = digest(known, offered, alias_of)
         models = {agent: alias_of[model] for agent, model in found.models.items() if model in alias_of}
         self._files.write(text=found.text, revision=found.revision, models=models, now=now, until=now + HOLDS)

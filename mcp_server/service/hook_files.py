@@ -20,8 +20,8 @@ from typing import Final
 
 from mcp_server.ingest.claude_code.aliases import ALIASES
 
-_ADVICE: Final = "advice"
-_MODELS: Final = "models"
+ADVICE: Final = "advice"
+MODELS: Final = "models"
 _SHOWN: Final = "shown"
 _PLAIN_TYPE: Final = re.compile(r"[A-Za-z0-9_.-]{1,60}")
 """Of a plugin's agents, which have a colon, no hook can see the definition."""
@@ -58,8 +58,8 @@ class HookFiles:
             for agent_type, alias in sorted(models.items())
             if _PLAIN_TYPE.fullmatch(agent_type) and alias in ALIASES
         ]
-        self._put(_ADVICE, [f"advice 1 {revision}", json.dumps(text)] if text else [], until)
-        self._put(_MODELS, ["models 1", *lines] if lines else [], until)
+        self._put(ADVICE, [f"advice 1 {revision}", json.dumps(text)] if text else [], until)
+        self._put(MODELS, ["models 1", *lines] if lines else [], until)
         for marker in shown.iterdir():
             with suppress(OSError):
                 if now.timestamp() - marker.stat().st_mtime > _FORGOTTEN_AFTER.total_seconds():
@@ -68,7 +68,7 @@ class HookFiles:
     def until(self) -> Mapping[str, datetime]:
         """Which files are there, `advice` or `models`, and until when they hold."""
         found: dict[str, datetime] = {}
-        for name in (_ADVICE, _MODELS):
+        for name in (ADVICE, MODELS):
             with suppress(OSError):
                 found[name] = datetime.fromtimestamp((self.folder / name).stat().st_mtime, tz=UTC)
         return found

@@ -50,33 +50,49 @@ class Digest:
 class _Row:
     task_type: str
     best: Ranked
+    alias: str | None
     judged: Count
+
+    @property
+    def choice(self) -> str:
+        """As the model can make it."""
+        agent_type, model = self.best.arm
+        if model is None:
+            return agent_type
+        return f"{agent_type} on {model}" + (f" (model: {self.alias})" if self.alias else "")
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether it is made of nothing but names."""
+        names = [name for name in (*self.best.arm, self.alias) if name is not None]
+        return bool(_TYPE.fullmatch(self.task_type)) and all(_NAME.fullmatch(name) for name in names)
 
     @property
     def text(self) -> str:
         one, judged = self.best, self.judged
         return (
-            f"- {self.task_type}: {one.arm.label}; {judged.n} judged, {judged.success_n} succeeded"
+            f"- {self.task_type}: {self.choice}; {judged.n} judged, {judged.success_n} succeeded"
             f" ({judged.verified_n} verified); p {digits(one.p)} [{digits(one.low)}, {digits(one.high)}]"
         )
 
 
-def digest(known: Known, offered: Iterable[Arm]) -> Digest:
+def digest(known: Known, offered: Iterable[Arm], aliases: Mapping[str, str]) -> Digest:
     """Sum up a history, by the rules of `decide`: what is weak, or first only for being little known, is left out.
 
     Args:
         known: the past; neighbours and inline work belong to single tasks and are not looked at.
         offered: arms to choose from.
+        aliases: full id of a model -> the short name by which a call may ask for it.
     """
     known = replace(known, neighbours=(), tool_calls=(), inline=None)
     arms = sorted(set(offered), key=lambda arm: (arm.agent_type, arm.model or ""))
-    rows = _rows(known, arms)
-    advised = [[row.task_type, row.best.arm.label] for row in rows]
+    rows = _rows(known, arms, aliases)
+    advised = [[row.task_type, row.choice] for row in rows]
     revision = hashlib.blake2b(repr(advised).encode(), digest_size=_DIGEST_BYTES).hexdigest()
     return Digest(text=_text(rows), revision=revision, models=_models(known, arms))
 
 
-def _rows(known: Known, arms: Sequence[Arm]) -> list[_Row]:
+def _rows(known: Known, arms: Sequence[Arm], aliases: Mapping[str, str]) -> list[_Row]:
     """Types with the most judged delegations first, as many as there is room for."""
     found: list[_Row] = []
     room = LIMIT_CHARS - 1 - len(f"{_HEAD}\n{_FOOT}")
@@ -85,11 +101,10 @@ def _rows(known: Known, arms: Sequence[Arm]) -> list[_Row]:
         judged = known.history.by_type.get((task_type, best.arm), Count()) if best else Count()
         if task_type is None or best is None or not judged.n:
             continue
-        row = _Row(task_type, best, judged)
-        if not (_TYPE.fullmatch(task_type) and _NAME.fullmatch(best.arm.label)) or len(row.text) + 1 > room:
-            continue
-        found.append(row)
-        room -= len(row.text) + 1
+        row = _Row(task_type, best, aliases.get(best.arm.model or ""), judged)
+        if row.is_plain and len(row.text) < room:
+            found.append(row)
+            room -= len(row.text) + 1
     return found
 
 
@@ -102,8 +117,6 @@ def _models(known: Known, arms: Sequence[Arm]) -> dict[str, str]:
     found: dict[str, str] = {}
     for agent_type in sorted({arm.agent_type for arm in arms}):
         tried = [arm for arm in arms if arm.agent_type == agent_type and arm.model and known.history.by_arm.get(arm)]
-        if len(tried) < 2:  # noqa: PLR2004 - there is nothing to choose from
-            continue
         counts = _by_type(known, tried)
         matter = [task_type for task_type, n in counts.items() if n >= _MINOR_SHARE * counts.total()]
         best = [_best(known, task_type, tried) for task_type in matter]
@@ -115,9 +128,9 @@ def _models(known: Known, arms: Sequence[Arm]) -> dict[str, str]:
 
 
 def _best(known: Known, task_type: str | None, arms: Sequence[Arm]) -> Ranked | None:
-    """The arm that `decide` would delegate to with confidence."""
+    """The arm that `decide` would delegate to with confidence, where there is anything to choose from."""
     decision = decide(Question(profile=Profile(task_type)), known, arms)
-    return None if decision.explore else decision.chosen
+    return None if decision.explore or len(decision.ranking) == 1 else decision.chosen
 
 
 def _by_type(known: Known, arms: Sequence[Arm] | None) -> Counter[str | None]:
