@@ -9,6 +9,8 @@ from typing import Any, Final
 import pytest
 
 from mcp_server.ingest.claude_code.hook_events import event_of, model_set
+from storage.opening import open_store
+from storage.vocabulary import SpanKind
 from tests.claude_code import captured, hooked
 from tests.claude_code.hooked import letters, make_fifo, posted
 from tests.claude_code.live import clients
@@ -23,7 +25,7 @@ from tests.claude_code.live.script import (
     delegating,
     working,
 )
-from tests.claude_code.live.test_capture import BIN, PLUGIN
+from tests.claude_code.live.test_capture import BIN, PLUGIN, ask, spans_in
 from tests.isolation import SYSTEM_PATH
 
 pytestmark = pytest.mark.claude_code
@@ -133,6 +135,26 @@ def test_a_model_is_set_where_nobody_has_chosen_one(version: str, tmp_path: Path
         ("free", "haiku"),
         ("general-purpose", "haiku"),
     ]
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("version", VERSIONS)
+async def test_what_was_set_is_recorded_as_what_ran(version: str, tmp_path: Path) -> None:
+    posted(tmp_path / "play/home", TABLE, models=MODELS)
+    run = played(ONE, version, tmp_path / "play", AUTO)
+    ask(run, "log")
+    database = run.home / hooked.DATA / "telemetry.db"
+    (span,) = [one for one in (await spans_in(database)).values() if one.kind is SpanKind.DELEGATION]
+    assert {span.model} == models(run)["job"]
+    assert span.output == "Job done."
+    if version == NEWEST:  # older clients do not describe it
+        assert span.attributes["requested_model"] == "haiku"
+    store = open_store(str(database))
+    try:
+        (found,) = [one for one in map(model_set, await store.events(span.session_id)) if one]
+    finally:
+        await store.close()
+    assert (found.tool_use_id, found.agent_type, found.alias) == (span.tool_use_id, "general-purpose", "haiku")
 
 
 @pytest.mark.parametrize("version", VERSIONS)
