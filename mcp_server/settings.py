@@ -34,8 +34,6 @@ class Settings(BaseModel):
     routing: Literal["off", "advise", "auto"] = "advise"
     """What hooks do with advice from the user's history: nothing; tell it to the model; also set a model where the
     call, the agent's definition and the client's environment name none."""
-    routing_folder: Path
-    """Where hooks find it."""
     spool: Path
     """Where hooks leave what they were told."""
     spool_of_last_resort: Path
@@ -49,6 +47,11 @@ class Settings(BaseModel):
     def default_db(self) -> str:
         """Where the database is if nothing else is set."""
         return str(_data_folder() / DATABASE_NAME)
+
+    @property
+    def routing_folder(self) -> Path:
+        """Where hooks find advice."""
+        return _data_folder() / _ROUTING
 
     @property
     def spools(self) -> tuple[Path, Path]:
@@ -81,7 +84,6 @@ def load(flags: Mapping[str, Any]) -> Settings:
         found["db"] = str(_data_folder() / DATABASE_NAME)
     # The hooks' script finds these folders, and the setting `routing`, by the same rules.
     found["spool"] = environment.get(PREFIX + _SPOOL.upper()) or str(_data_folder() / _SPOOL)
-    found["routing_folder"] = _data_folder() / _ROUTING
     temporary, user = environment.get("TMPDIR") or "/tmp", environment.get("USER") or "nobody"  # noqa: S108 - as above
     found["spool_of_last_resort"] = f"{temporary}/{APP_NAME}-{_SPOOL}-{user}"
     found["session_id"] = environment.get("CLAUDE_CODE_SESSION_ID") or None
