@@ -41,8 +41,16 @@ class Store(Protocol):
         """The known ones of these spans, with their texts."""
         ...
 
-    async def trajectory(self, session_id: str, kinds: frozenset[SpanKind] = ALL_KINDS) -> list[Span]:
-        """Spans of a session by start, then id; without task, output, error, tool sequence and attributes."""
+    async def trajectory(
+        self, session_id: str, kinds: frozenset[SpanKind] = ALL_KINDS, *, texts: bool = False
+    ) -> list[Span]:
+        """Spans of a session by start, then id.
+
+        Args:
+            session_id: of any session.
+            kinds: which spans.
+            texts: whether task, output, error, tool sequence and attributes are wanted as well.
+        """
         ...
 
     async def span_counts(self, session_id: str) -> dict[SpanKind, int]:

@@ -93,7 +93,9 @@ class Reporting:
         wanted = frozenset(kinds) if kinds else (ALL_KINDS if detail == "full" else AGENT_RUNS)
         counts = await self._store.span_counts(chosen)
         # Agents' runs are always needed: sums and the critical path are of the whole session.
-        known = await self._store.trajectory(chosen, ALL_KINDS if wanted & CALLS else AGENT_RUNS)
+        read = ALL_KINDS if wanted & CALLS else AGENT_RUNS
+        all_at_once = detail != "skeleton" and sum(counts.get(kind, 0) for kind in read) <= limit
+        known = await self._store.trajectory(chosen, read, texts=all_at_once)
         repaired = repair(await self._bridged(known), now=self._clock())
         spans = {span.span_id: span for span in repaired.spans}
         tree = grow(bridged((span for span in repaired.spans if span.kind in wanted), spans))
@@ -104,7 +106,7 @@ class Reporting:
             nodes = [node for node in nodes if node.span.span_id in meant]
         rest = _after(nodes, cursor)
         page = rest[:limit]
-        if detail != "skeleton":
+        if detail != "skeleton" and not all_at_once:
             page = await self._with_texts(page)
         runs = [span for span in repaired.spans if span.kind in AGENT_RUNS]
         critical = critical_ms(repaired.spans)

@@ -56,8 +56,10 @@ class SqliteStore:
     async def spans(self, span_ids: Sequence[str]) -> dict[str, Span]:
         return await self._engine.read(partial(spans.by_ids, span_ids=span_ids))
 
-    async def trajectory(self, session_id: str, kinds: frozenset[SpanKind] = ALL_KINDS) -> list[Span]:
-        return await self._engine.read(partial(spans.of_session, session_id=session_id, kinds=kinds))
+    async def trajectory(
+        self, session_id: str, kinds: frozenset[SpanKind] = ALL_KINDS, *, texts: bool = False
+    ) -> list[Span]:
+        return await self._engine.read(partial(spans.of_session, session_id=session_id, kinds=kinds, texts=texts))
 
     async def span_counts(self, session_id: str) -> dict[SpanKind, int]:
         return await self._engine.read(partial(spans.kinds_of_session, session_id=session_id))

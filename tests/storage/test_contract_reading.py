@@ -127,6 +127,18 @@ async def test_a_trajectory_goes_by_start_then_id_and_leaves_texts_out(store: St
     assert await store.trajectory("missing") == []
 
 
+async def test_a_trajectory_with_texts_holds_the_whole_spans_in_the_same_order(store: Store) -> None:
+    spans = [
+        a_span(span_id="b", started_at=at(0), task="t", output="o", error="e", tool_sequence=("Bash",)),
+        a_span(span_id="a", started_at=at(0), kind=SpanKind.LLM_CALL, attributes={"a": 1}),
+    ]
+    await store.add(Batch(spans=spans))
+    found = await store.trajectory("session-1", texts=True)
+    assert [span.span_id for span in found] == ["a", "b"]
+    assert {span.span_id: span for span in found} == await store.spans(["a", "b"])
+    assert all(span == Span.model_validate(span.model_dump()) for span in found)  # read as it was checked
+
+
 async def test_spans_are_counted_by_kind(store: Store) -> None:
     kinds = [SpanKind.SESSION, SpanKind.DELEGATION, SpanKind.TOOL_CALL, SpanKind.TOOL_CALL]
     await store.add(Batch(spans=[a_span(kind=kind) for kind in kinds]))
