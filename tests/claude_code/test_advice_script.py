@@ -135,6 +135,8 @@ def test_what_belongs_to_another_user_is_not_handed_on(tmp_path: Path) -> None:
         pytest.param('routing = "auto"\n', {}, True, id="auto advises too"),
         pytest.param('db = "x.db"\nrouting="off"', {}, False, id="off"),
         pytest.param("  routing = 'off' # please\n", {}, False, id="off, otherwise written"),
+        pytest.param('routing = "off" # or "advise"\n', {}, False, id="off, with a comment"),
+        pytest.param('# routing = "off"\n', {}, True, id="only in a comment"),
         pytest.param('"routing" = "off"\n', {}, False, id="off, with quotes"),
         pytest.param('routing = "off"\n', {"DELEGATION_TELEMETRY_ROUTING": "advise"}, True, id="environment first"),
         pytest.param("", {"DELEGATION_TELEMETRY_ROUTING": "off"}, False, id="off in the environment"),

@@ -331,6 +331,7 @@ HEAD: Final = '{"hook_event_name":"PreToolUse","tool_name":"Agent"'
         pytest.param(HEAD + ',"x":{"tool_input":{}}}', id="deeper down"),
         pytest.param('{"hook_event_name":"PreToolUse",\n"tool_name":"Agent","tool_input":{}}', id="in two lines"),
         pytest.param(HEAD + ',"tool_input":{"n":01}}', id="no number"),
+        pytest.param(HEAD + ',"tool_input":{"n":[1}}}', id="brackets that do not fit"),
         pytest.param(HEAD + ',"tool_input":{}} {}', id="and more"),
     ],
 )

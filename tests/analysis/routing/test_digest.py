@@ -58,6 +58,12 @@ def test_what_is_not_clear_is_not_told(logs: tuple[list[Judged], ...]) -> None:
     assert (found.text, found.models) == (None, {})
 
 
+def test_what_leads_only_for_being_little_known_is_not_told() -> None:
+    well_known = [judged(Arm("Explore", f"m{i}"), [1.0] * 160 + [0.0] * 40) for i in range(4)]
+    found = summed(*well_known, judged(SMALL, [1.0] * 8 + [0.0] * 2))
+    assert (found.text, found.models) == (None, {})
+
+
 def test_only_types_that_are_clear_are_told() -> None:
     text = summed(*CLEAR, *CLOSE_AT_DEBUG).text or ""
     assert "- search:" in text
