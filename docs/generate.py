@@ -23,6 +23,7 @@ from mcp_server.ingest.texts import TextKeeper
 from mcp_server.server import Services, build_server
 from mcp_server.service.capturing import Capturing
 from mcp_server.service.crediting import Crediting
+from mcp_server.service.guessing import TypeGuesser
 from mcp_server.service.importing import Importing
 from mcp_server.service.recording import Recording
 from mcp_server.service.reporting import Reporting
@@ -106,7 +107,7 @@ async def _tools() -> str:
     parts = [NOTICE, "# Tools", _TOOLS_HEAD.strip()]
     with tempfile.TemporaryDirectory() as folder:
         store = open_store(f"{folder}/docs.db")
-        keep = TextKeeper(Redactor({}))
+        keep = TextKeeper(Redactor({}), guess=TypeGuesser())
         try:
             importing = Importing(store, keep, cost_usd, Path(folder))
             await importing.paths([SAMPLES])
@@ -252,7 +253,8 @@ def _schema() -> str:
     connection = sqlite3.connect(":memory:", isolation_level=None)
     migrate.migrate(connection, "memory")
     rows = connection.execute(
-        "select sql from sqlite_master where sql is not null and name not like 'span_words_%' order by rowid"
+        "select sql from sqlite_master where sql is not null and name not like 'sqlite_%'"
+        " and name not like 'span_words_%' and name not like 'lesson_words_%' order by rowid"
     ).fetchall()
     statements = "\n\n".join(f"{row[0]};" for row in rows)
     connection.close()

@@ -62,6 +62,7 @@ class SpanFilter:
     """Exact agent types; an empty set matches nothing."""
     model: str | None = None
     task_type: str | None = None
+    """As stated, else as guessed."""
     outcome: Outcome | None = None
     status: Status | None = None
     project: str | None = None
@@ -121,6 +122,8 @@ class Group:
     tokens: dict[str, int | None]
     tool_calls: int
     tool_errors: int
+    guessed_n: int = 0
+    """How many of the n have a type of task that is a guess."""
     durations_ms: Sequence[int] = field(repr=False)
     """Known durations, ascending; empty in an answer from roll-ups, which has only `durations`."""
     durations: Sketch = field(default=Sketch(), repr=False)

@@ -54,6 +54,11 @@ class Span(Record):
     branch: Name | None = None
     task: Text | None = None
     task_type: Name | None = None
+    """As stated before the work began; what nobody stated may have been guessed."""
+    guessed_type: Name | None = None
+    """What rules made of the name and the task."""
+    guessed_by: Name | None = None
+    """Those rules, with their version where they have one: `words/1`; given with `guessed_type`, and only then."""
     complexity: Level | None = None
     criticality: Level | None = None
     uncertainty: Level | None = None
@@ -99,6 +104,17 @@ class Span(Record):
             object.__setattr__(self, "duration_ms", (self.ended_at - self.started_at) // timedelta(milliseconds=1))
         return self
 
+    @model_validator(mode="after")
+    def _a_guess_tells_who_guessed(self) -> Self:
+        if (self.guessed_type is None) != (self.guessed_by is None):
+            raise ValueError("guessed_type and guessed_by go together: give both or none")
+        return self
+
+    @property
+    def type_of_task(self) -> str | None:
+        """As stated, else as guessed: what delegations are compared by."""
+        return self.task_type or self.guessed_type
+
 
 class Reward(Record):
     """One judgement of a span or of a whole session. Rewards are never overwritten: the strongest source holds."""
@@ -138,6 +154,62 @@ class Session(Record):
     delegation_count: Count
     cost_usd: Money | None
     """Of the main agent and its delegations, as far as known."""
+
+
+class Offer(Record):
+    """One arm that was on offer when a routing decision was made."""
+
+    agent_type: Name
+    model: Name | None = None
+    p: Share
+    """Expected success."""
+    sd: float
+    n_eff: float
+    """How many observations that is worth."""
+    utility: float
+    """p less what cost and duration take off."""
+    index: float
+    """What the arms are ordered by."""
+    p_best: Share
+    propensity: Share
+    """With which probability this arm was chosen: 1 or 0 unless sampling is switched on."""
+
+
+class RoutingDecision(Record):
+    """One suggestion: what was asked, what was on offer, what was said, and what followed."""
+
+    decision_id: Identifier
+    session_id: Identifier | None = None
+    project: Path | None = None
+    at: Time
+    task: Text | None = None
+    task_type: Name | None = None
+    task_type_origin: Name | None = None
+    """Who gave it, or what guessed it."""
+    complexity: Level | None = None
+    complexity_origin: Name | None = None
+    criticality: Level | None = None
+    uncertainty: Level | None = None
+    prefer: Name
+    decision: Name
+    """`delegate`, `inline`, `ask_user` or `not_enough_data`."""
+    ground: Name
+    """Why."""
+    reason: Text
+    agent_type: Name | None = None
+    """Of the arm that was suggested, with `model`; None where none was."""
+    model: Name | None = None
+    explore: bool = False
+    offers: tuple[Offer, ...] = Field(default=(), max_length=24)
+    """In the order of the ranking."""
+    lessons_n: Count = 0
+    """Judged delegations behind it."""
+    mode: Name = "asked"
+    """`asked` by a call; `auto` where a hook set the model."""
+    span_id: Identifier | None = None
+    """The delegation that followed."""
+    followed: bool | None = None
+    """Whether that one went to the arm that was suggested; None as long as none followed."""
 
 
 class ReadPosition(Record):

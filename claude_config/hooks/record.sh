@@ -46,6 +46,7 @@
         if [ -f "$config/delegation-telemetry/config.toml" ]; then
             while read -r line || [ -n "$line" ]; do
                 case ${line%%#*} in
+                \[*) break ;; # a table: settings stand before it
                 routing*=*advise*) mode=advise ;;
                 routing*=*auto*) mode=auto ;;
                 *routing*=*) mode=off ;;

@@ -14,7 +14,11 @@ _COLOURS = {"ok": "green", "warning": "yellow", "problem": "red"}
 
 
 @click.command()
-@click.option("--fix", is_flag=True, help="First do what is safe: take in what waits, close the database to others.")
+@click.option(
+    "--fix",
+    is_flag=True,
+    help="First do what is safe: take in what waits, guess missing types of tasks, close the database to others.",
+)
 @json_option
 @database_option
 def command(db: str | None, *, fix: bool, as_json: bool) -> None:
@@ -24,7 +28,7 @@ def command(db: str | None, *, fix: bool, as_json: bool) -> None:
     """
 
     async def looking(app: App) -> list[Finding]:
-        checkup = Checkup(app.store, app.importing, app.capturing, app.settings)
+        checkup = Checkup(app.store, app.importing, app.capturing, app.settings, app.guess)
         if fix:
             await checkup.mend()
         return await checkup.findings()

@@ -31,6 +31,8 @@ def _value(span: Span, dimension: Dimension) -> str | None:
         return span.started_at.date().isoformat()
     if dimension is Dimension.WEEK:
         return (span.started_at.date() - timedelta(days=span.started_at.weekday())).isoformat()
+    if dimension is Dimension.TASK_TYPE:
+        return span.type_of_task
     value: str | None = getattr(span, dimension.value)
     return value
 
@@ -56,6 +58,7 @@ def _group(key: _Key, by: Sequence[Dimension], spans: Sequence[Span]) -> Group:
         tokens={name: _total(getattr(span, name) for span in spans) for name in _TOKENS},
         tool_calls=_total(span.tool_call_count for span in spans) or 0,
         tool_errors=_total(span.tool_error_count for span in spans) or 0,
+        guessed_n=sum(span.task_type is None and span.guessed_type is not None for span in spans),
         durations_ms=sorted(span.duration_ms for span in spans if span.duration_ms is not None),
     )
 

@@ -9,7 +9,7 @@ from mcp_server.analysis.agent_runs import MatchMode, selected
 from mcp_server.analysis.quantiles import quantile, wilson
 from mcp_server.analysis.repair import Move, repair
 from mcp_server.analysis.trees import Node, Repair, bridged, grow
-from mcp_server.service import cursors, shapes
+from mcp_server.service import cursors, shapes, similar
 from mcp_server.service.agent_match import AgentMode, agents_meant
 from mcp_server.service.asking import Asking
 from mcp_server.service.errors import BadArgument, UnknownId
@@ -20,13 +20,15 @@ from mcp_server.service.present import Feed, Present
 from mcp_server.service.session_tree import critical_ms, node_object, repair_object, totals
 from mcp_server.service.shapes import Detail, rounded, session_object, span_object
 from storage.errors import BadCursor
-from storage.queries import AGENT_RUNS, ALL_KINDS, CALLS, Dimension, Group, PageRequest, SpanFilter
+from storage.fields import plain_type
+from storage.queries import AGENT_RUNS, ALL_KINDS, CALLS, Dimension, Group, Page, PageRequest, SpanFilter
 from storage.records import Span
 from storage.store import Store
 from storage.vocabulary import Outcome, SpanKind, Status
 
 PAGE: Final = 50
 _CHAIN_LIMIT: Final = 64
+_SIMILARITY_DIGITS: Final = 3
 _MAIN: Final = "main"
 _SCAN_PAGE: Final = 500
 _REPAIRS_SHOWN: Final = 20  # all of them are counted in the totals
@@ -132,6 +134,7 @@ class Reporting:
         self,
         words: str | None = None,
         *,
+        similar_to: str | None = None,
         agent_type: str | None = None,
         agent_match: str | None = None,
         model: str | None = None,
@@ -148,6 +151,8 @@ class Reporting:
     ) -> dict[str, Any]:
         """Delegations that match all that is given, newest first, and on which of them a verdict is wanted.
 
+        With `similar_to`, only those whose tasks resemble that text, at most 200, most similar first.
+
         Raises:
             BadArgument: a value that cannot be used.
         """
@@ -160,7 +165,7 @@ class Reporting:
         question = SpanFilter(
             agent_types=agents,
             model=model,
-            task_type=task_type,
+            task_type=task_type and plain_type(task_type),
             outcome=outcome,
             status=status,
             project=project,
@@ -169,12 +174,15 @@ class Reporting:
             min_cost_usd=min_cost_usd,
             words=words,
         )
-        try:
-            page = await self._store.find(question, PageRequest(limit=limit, after=cursor))
-        except BadCursor as error:
-            raise BadArgument("cursor", cursor, "pass next_cursor exactly as it was returned") from error
+        if similar_to is None:
+            alike: dict[str, float] = {}
+            page = await self._newest(question, limit, cursor)
+        else:
+            found = await similar.delegations(self._store, similar_to, question)
+            alike = {one.item.span_id: one.similarity for one in found}
+            page = _page([one.item for one in found], limit, cursor)
         answer: dict[str, Any] = {
-            "delegations": [_found_object(span) for span in page.items],
+            "delegations": [_found_object(span, alike.get(span.span_id)) for span in page.items],
             "returned": len(page.items),
             "total": page.total,
             "next_cursor": page.next,
@@ -183,11 +191,19 @@ class Reporting:
         items, kept = fitted(answer, "delegations", max_chars)
         if kept < len(page.items):
             # What was left out for its size begins the next page.
-            again = await self._store.find(question, PageRequest(limit=kept, after=cursor))
-            answer["next_cursor"] = again.next
+            if similar_to is None:
+                answer["next_cursor"] = (await self._newest(question, kept, cursor)).next
+            else:
+                answer["next_cursor"] = cursors.encode(page.items[kept - 1].span_id)
         shown = {item["span_id"] for item in items}
         wanted = [one for one in answer["verdicts_wanted"] if one["span_id"] in shown]
         return {**answer, "delegations": items, "returned": kept, "verdicts_wanted": wanted}
+
+    async def _newest(self, question: SpanFilter, limit: int, cursor: str | None) -> Page[Span]:
+        try:
+            return await self._store.find(question, PageRequest(limit=limit, after=cursor))
+        except BadCursor as error:
+            raise BadArgument("cursor", cursor, "pass next_cursor exactly as it was returned") from error
 
     async def stats(
         self,
@@ -319,13 +335,24 @@ class Reporting:
 
 
 def _after(nodes: list[Node], cursor: str | None) -> list[Node]:
+    return nodes[_place([node.span.span_id for node in nodes], cursor) :]
+
+
+def _page(found: list[Span], limit: int, cursor: str | None) -> Page[Span]:
+    start = _place([span.span_id for span in found], cursor)
+    items = found[start : start + limit]
+    more = start + limit < len(found)
+    return Page(items=items, total=len(found), next=cursors.encode(items[-1].span_id) if more else None)
+
+
+def _place(span_ids: list[str], cursor: str | None) -> int:
+    """Where to go on after the span at which a cursor stands."""
     if cursor is None:
-        return nodes
+        return 0
     mark = cursors.decode(cursor)
-    place = next((place for place, node in enumerate(nodes) if node.span.span_id == mark), None)
-    if place is None:
+    if mark not in span_ids:
         raise BadArgument("cursor", cursor, "the span it stood at is gone; begin again without a cursor")
-    return nodes[place + 1 :]
+    return span_ids.index(mark) + 1
 
 
 def _meets(span: Span, question: SpanFilter) -> bool:
@@ -338,8 +365,9 @@ def _meets(span: Span, question: SpanFilter) -> bool:
     )
 
 
-def _found_object(span: Span) -> dict[str, Any]:
-    return {"session_id": span.session_id, "project": span.project, **span_object(span, "summary")}
+def _found_object(span: Span, similarity: float | None) -> dict[str, Any]:
+    found = {"session_id": span.session_id, "project": span.project, **span_object(span, "summary")}
+    return found if similarity is None else {"similarity": round(similarity, _SIMILARITY_DIGITS), **found}
 
 
 def _group_object(group: Group) -> dict[str, Any]:
@@ -347,6 +375,7 @@ def _group_object(group: Group) -> dict[str, Any]:
     return {
         "key": group.key,
         "n": group.n,
+        **({"guessed_type_n": group.guessed_n} if Dimension.TASK_TYPE in group.key else {}),
         "verified_n": group.verified_n,
         "success": None
         if judged is None

@@ -18,7 +18,7 @@ _SECONDS: Final = "(started_us - 999999 * (started_us < 0)) / 1000000"
 EXPRESSIONS: Final = {
     Dimension.AGENT_TYPE: "agent_type",
     Dimension.MODEL: "model",
-    Dimension.TASK_TYPE: "task_type",
+    Dimension.TASK_TYPE: conditions.TYPE_OF_TASK,
     Dimension.PROJECT: "project",
     Dimension.AGENT_VERSION: "agent_version",
     Dimension.DAY: f"strftime('%Y-%m-%d', {_SECONDS}, 'unixepoch')",
@@ -40,7 +40,8 @@ _SUMS: Final = f"""
     sum(cost_usd) as cost_usd,
     {", ".join(f"case when count({name}) then {_TOTAL.format(name)} end as {name}" for name in TOKEN_CLASSES)},
     {_TOTAL.format("tool_call_count")} as tool_calls,
-    {_TOTAL.format("tool_error_count")} as tool_errors
+    {_TOTAL.format("tool_error_count")} as tool_errors,
+    count(*) filter (where task_type is null and guessed_type is not null) as guessed_n
     from span where
 """
 
@@ -79,5 +80,6 @@ def _group(row: sqlite3.Row, by: Sequence[Dimension], durations_ms: Sequence[int
         tokens={name: row[name] for name in TOKEN_CLASSES},
         tool_calls=row["tool_calls"],
         tool_errors=row["tool_errors"],
+        guessed_n=row["guessed_n"],
         durations_ms=durations_ms,
     )

@@ -147,6 +147,7 @@ def _group(row: Mapping[str, float], key: dict[str, str | None], durations: Sket
         tokens={f"{name}_tokens": int(row[f"{name}_tokens"]) if row[f"{name}_n"] else None for name in TOKENS},
         tool_calls=int(row["tool_calls"]),
         tool_errors=int(row["tool_errors"]),
+        guessed_n=int(row["guessed_n"]),
         durations_ms=(),
         durations=durations,
     )
@@ -171,6 +172,7 @@ def _joined(one: Group, other: Group) -> Group:
         tokens={name: _sum(count, other.tokens[name]) for name, count in one.tokens.items()},
         tool_calls=one.tool_calls + other.tool_calls,
         tool_errors=one.tool_errors + other.tool_errors,
+        guessed_n=one.guessed_n + other.guessed_n,
         durations_ms=(),
         durations=one.durations + other.durations,
     )

@@ -136,6 +136,8 @@ def test_what_belongs_to_another_user_is_not_handed_on(tmp_path: Path) -> None:
         pytest.param('db = "x.db"\nrouting="off"', {}, False, id="off"),
         pytest.param("  routing = 'off' # please\n", {}, False, id="off, otherwise written"),
         pytest.param('routing = "off" # or "advise"\n', {}, False, id="off, with a comment"),
+        pytest.param('[task_types]\nrouting = "off"\n', {}, True, id="off is something else"),
+        pytest.param('routing = "off"\n[task_types]\nrouting = "advise"\n', {}, False, id="off, and something else"),
         pytest.param('# routing = "off"\n', {}, True, id="only in a comment"),
         pytest.param('"routing" = "off"\n', {}, False, id="off, with quotes"),
         pytest.param('routing = "off"\n', {"DELEGATION_TELEMETRY_ROUTING": "advise"}, True, id="environment first"),

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from storage.errors import BadCursor
+from storage.lessons import Vocabulary
 from storage.queries import AGENT_RUNS, ALL_KINDS, CALLS, Batch, Page, PageRequest, SpanFilter, Target
 from storage.records import ReadPosition, Session, Span
 from storage.store import Store
@@ -28,6 +29,7 @@ async def ids(store: Store, question: SpanFilter) -> list[str]:
 DIFFERENT: dict[str, Any] = {
     "session_id": "session-2", "agent_type": "Plan", "model": "large", "task_type": "search", "project": "/p",
     "status": Status.ERROR, "cost_usd": 2.0, "task": "Find the red door", "started_at": at(10), "ended_at": at(20),
+    "guessed_type": "guessed", "guessed_by": "words/1",
 }  # fmt: skip
 
 
@@ -41,6 +43,7 @@ DIFFERENT: dict[str, Any] = {
         pytest.param({"agent_types": frozenset({"plan"})}, [], id="agent types are exact"),
         pytest.param({"model": "large"}, ["different"], id="of a model"),
         pytest.param({"task_type": "search"}, ["different"], id="of a task type"),
+        pytest.param({"task_type": "guessed"}, ["plain"], id="of a type that was guessed"),
         pytest.param({"outcome": Outcome.FAILURE}, ["different"], id="with an outcome"),
         pytest.param({"outcome": Outcome.UNKNOWN}, ["plain"], id="with an unknown outcome"),
         pytest.param({"status": Status.ERROR}, ["different"], id="with a status"),
@@ -72,7 +75,7 @@ async def test_every_filter_finds_what_it_says(store: Store, question: dict[str,
         Batch(
             spans=[
                 a_span(span_id="different", **DIFFERENT),
-                a_span(span_id="plain"),
+                a_span(span_id="plain", guessed_type="guessed", guessed_by="words/1"),
                 a_span(span_id="main", kind=SpanKind.SESSION, started_at=at(0.5)),
                 a_span(span_id="call", kind=SpanKind.TOOL_CALL, task="the door", started_at=at(0.7)),
             ]
@@ -283,3 +286,25 @@ async def test_positions_are_found_by_odd_paths_too(store: Store) -> None:
     await store.add(Batch(positions=[position]))
     assert await store.positions(["/caf\udce9.jsonl"]) == {"/caf\udce9.jsonl": position}
     assert await store.positions([]) == {}
+
+
+async def test_how_rare_words_are_in_tasks_and_which_delegations_hold_them(store: Store) -> None:
+    tasks = {"a": "find the parser", "b": "mend the roof", "c": "find the read_position, position"}
+    await store.add(Batch(spans=[a_span(span_id=span_id, task=task) for span_id, task in tasks.items()]))
+    await store.add(Batch(spans=[a_span(kind=SpanKind.TOOL_CALL, task="find the parser"), a_span(task=None)]))
+    found = await store.vocabulary(["find", "the", "read_position", "unheard", '"', ""])
+    assert found.frequencies == {"find": 2, "the": 3, "read_position": 1}
+    assert found.total == 3
+    assert 10 / 3 <= found.mean_length <= 11 / 3  # an engine may take read_position for two words
+    assert [one.span_id for one in await store.holding(["find", "parser"], SpanFilter(), 9)] == ["a", "c"]
+    assert [one.span_id for one in await store.holding(["read_position"], SpanFilter(), 9)] == ["c"]
+    assert [one.task for one in await store.holding(["the"], SpanFilter(), 2)] == [tasks["c"], tasks["b"]]
+    assert await store.holding(["the"], SpanFilter(agent_types=frozenset()), 9) == []
+    assert await store.holding(["unheard", '"', ""], SpanFilter(), 9) == []
+    await store.prune(before=at(99))
+    assert (await store.vocabulary(["find"])).total == 0
+
+
+async def test_a_store_without_delegations_has_no_words(store: Store) -> None:
+    assert await store.vocabulary(["find"]) == Vocabulary(total=0, mean_length=0.0, frequencies={})
+    assert await store.holding(["find"], SpanFilter(), 9) == []

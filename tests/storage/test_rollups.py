@@ -17,7 +17,7 @@ from storage.sqlite import groups, migrate, rollup_groups, rollups, upkeep, writ
 from storage.store import Store
 from storage.vocabulary import Level, RewardSource, Source, SpanKind, Status
 from tests.factories import a_reward, a_span, at
-from tests.strategies import maybe
+from tests.strategies import guesses, maybe
 
 FIRST = datetime(2026, 11, 18, 12, tzinfo=UTC)
 HOURS = st.integers(0, 96)
@@ -55,6 +55,7 @@ def sightings(draw: st.DrawFn) -> Span:
         agent_type=draw(st.sampled_from(["Explore", "Plan"])),
         model=draw(maybe(st.sampled_from(["small", "large"]))),
         task_type=draw(maybe(st.sampled_from(["search", "docs"]))),
+        **draw(guesses()),
         project=draw(maybe(st.sampled_from(["/a", "/b"]))),
         complexity=draw(maybe(st.sampled_from(Level))),
         agent_version=draw(maybe(st.sampled_from(["v1", "v2"]))),
@@ -100,7 +101,7 @@ def close(group: Group) -> tuple[Any, ...]:
     """A group but for what is approximate or in another form."""
     return (
         group.key, group.n, group.statuses, group.outcomes, group.verified_n, group.verified_success_n, group.rewards_n,
-        group.cost_n, group.tokens, group.tool_calls, group.tool_errors,
+        group.cost_n, group.tokens, group.tool_calls, group.tool_errors, group.guessed_n,
     )  # fmt: skip
 
 
@@ -136,6 +137,24 @@ def test_they_answer_as_the_spans_do(history: History, by: list[Dimension], ques
             assert one.cost_usd == pytest.approx(other.cost_usd, abs=1e-8)
             assert one.reward_sum == pytest.approx(other.reward_sum, abs=1e-5)
             assert one.durations.n == len(other.durations_ms)
+
+
+def test_a_guessed_type_counts_where_a_stated_one_would_until_one_is_stated() -> None:
+    guess = {"guessed_type": "docs", "guessed_by": "words/1"}
+    with a_database() as connection:
+        spans = [a_span(span_id="guessed", **guess), a_span(task_type="docs"), a_span(task_type="search", **guess)]
+        writing.add(connection, Batch(spans=[*spans, a_span()]))
+        by = [Dimension.TASK_TYPE]
+
+        def answered(question: SpanFilter) -> list[tuple[str | None, int, int]]:
+            found = rollup_groups.group(connection, question, by)
+            assert [close(one) for one in found] == [close(one) for one in groups.group(connection, question, by)]
+            return [(one.key["task_type"], one.n, one.guessed_n) for one in found]
+
+        assert answered(SpanFilter()) == [("docs", 2, 1), (None, 1, 0), ("search", 1, 0)]
+        assert answered(SpanFilter(task_type="docs")) == [("docs", 2, 1)]
+        writing.add(connection, Batch(spans=[spans[0].model_copy(update={"task_type": "search"})]))
+        assert answered(SpanFilter()) == [("search", 2, 0), (None, 1, 0), ("docs", 1, 0)]
 
 
 def test_what_they_cannot_answer_comes_from_the_spans() -> None:

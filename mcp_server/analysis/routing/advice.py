@@ -11,6 +11,7 @@ from mcp_server.analysis.routing.forecasts import Neighbour
 from mcp_server.analysis.routing.hierarchy import GATE
 from mcp_server.analysis.routing.ranking import Ranked
 from mcp_server.analysis.routing.rollups import Count
+from mcp_server.analysis.routing.utility import Estimate
 from storage.outcomes import SUCCESS_FROM
 from storage.vocabulary import Level
 
@@ -219,3 +220,8 @@ def _duration(duration_ms: float | None) -> str:
     return (
         f"{seconds / 60:.0f} min" if seconds >= _LONG_S else f"{seconds:.2g} s" if seconds < 1 else f"{seconds:.0f} s"
     )
+
+
+def typical(estimate: Estimate) -> str:
+    """What a task takes, such as `$0.04, 41 s`; empty where nobody knows."""
+    return ", ".join(text for text in (_cost(estimate.cost_usd), _duration(estimate.duration_ms)) if text)

@@ -22,7 +22,7 @@ LIMIT_CHARS: Final = 1_200
 _MOST_TYPES: Final = 12
 _MINOR_SHARE: Final = 0.1
 _DIGEST_BYTES: Final = 8
-_TYPE: Final = re.compile(r"[a-z][a-z0-9_-]{0,23}")
+_TYPE: Final = re.compile(r"[a-z][a-z0-9_-]{0,39}")
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:@/-]{0,59}")
 _HEAD: Final = (
     "Who did best at which type of task, from this user's own judged delegations"
