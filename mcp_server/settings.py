@@ -44,6 +44,9 @@ class Settings(BaseModel):
     """`full` survives a power cut as well, and waits for the disk at every write."""
     claude_config: Path = Field(default_factory=lambda: Path.home() / ".claude")
     """Where Claude Code keeps its files."""
+    routing: Literal["off", "advise", "auto"] = "advise"
+    """What hooks do with advice from the user's history: nothing; tell it to the model; also set a model where the
+    call, the agent's definition and the client's environment name none."""
     task_types: dict[str, tuple[str, ...]] = Field(default_factory=dict)
     """The user's own types of task, each with the regular expressions that tell it, in the order of the file."""
     spool: Path
@@ -63,6 +66,11 @@ class Settings(BaseModel):
         return str(_data_folder() / DATABASE_NAME)
 
     @property
+    def routing_folder(self) -> Path:
+        """Where hooks find advice."""
+        return _data_folder() / _ROUTING
+
+    @property
     def edits(self) -> Path:
         """Where is remembered what we have changed in files of the user, so that it can be undone."""
         return _data_folder() / _EDITS
@@ -73,7 +81,7 @@ class Settings(BaseModel):
         return (self.spool, self.spool_of_last_resort)
 
 
-_KEYS: Final = ("db", "content", "synchronous", "claude_config")
+_KEYS: Final = ("db", "content", "synchronous", "claude_config", "routing")
 _TASK_TYPES: Final = "task_types"
 _BUDGETS: Final = "budgets"
 _FILE_KEYS: Final = (*_KEYS, _TASK_TYPES, _BUDGETS)
@@ -82,6 +90,7 @@ _BUDGET_EXAMPLE: Final = (
     '[[budgets]] with usd = 5.0, per = "day" or "delegation", and agent_type = "Explore" or without it'
 )
 _SPOOL: Final = "spool"
+_ROUTING: Final = "routing"
 
 
 def load(flags: Mapping[str, Any]) -> Settings:
@@ -102,7 +111,7 @@ def load(flags: Mapping[str, Any]) -> Settings:
     found |= {key: value for key, value in flags.items() if value is not None}
     if "db" not in found:
         found["db"] = str(_data_folder() / DATABASE_NAME)
-    # The hooks' script finds these folders by the same rules.
+    # The hooks' script finds these folders, and the setting `routing`, by the same rules.
     found["spool"] = environment.get(PREFIX + _SPOOL.upper()) or str(_data_folder() / _SPOOL)
     temporary, user = environment.get("TMPDIR") or "/tmp", environment.get("USER") or "nobody"  # noqa: S108 - as above
     found["spool_of_last_resort"] = f"{temporary}/{APP_NAME}-{_SPOOL}-{user}"
