@@ -14,6 +14,7 @@ from storage.queries import (
     Added,
     Batch,
     Dimension,
+    Essence,
     Group,
     Health,
     Page,
@@ -25,10 +26,10 @@ from storage.queries import (
 from storage.records import HookEvent, ReadPosition, Reward, Session, Span
 from storage.sqlite import (
     events,
-    groups,
     listing,
     positions,
     rewards,
+    rollup_groups,
     rollups,
     search,
     sessions,
@@ -81,7 +82,12 @@ class SqliteStore:
         return await self._engine.read(partial(sessions.resolve, target_id=target_id))
 
     async def group(self, question: SpanFilter, by: Sequence[Dimension]) -> list[Group]:
-        return await self._engine.read(partial(groups.group, question=question, by=by))
+        return await self._engine.read(partial(rollup_groups.group, question=question, by=by))
+
+    async def compare(
+        self, question: SpanFilter, other: SpanFilter, by: Sequence[Dimension]
+    ) -> tuple[list[Group], list[Essence]]:
+        return await self._engine.read(partial(rollup_groups.compare, question=question, other=other, by=by))
 
     async def distinct(self, dimension: Dimension) -> list[str]:
         return await self._engine.read(partial(listing.distinct, dimension=dimension))
