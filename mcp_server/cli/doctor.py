@@ -15,9 +15,10 @@ _COLOURS = {"ok": "green", "warning": "yellow", "problem": "red"}
 
 @click.command()
 @click.option("--fix", is_flag=True, help="First do what is safe: take in what waits, close the database to others.")
+@click.option("--rebuild", is_flag=True, help="First sum all delegations up anew, for statistics that are in doubt.")
 @json_option
 @database_option
-def command(db: str | None, *, fix: bool, as_json: bool) -> None:
+def command(db: str | None, *, fix: bool, rebuild: bool, as_json: bool) -> None:
     """Check the database, the plugin and its hooks, and what of Claude Code's history is imported.
 
     Each finding comes with its cure. Exit status 1 if something does not work.
@@ -25,6 +26,8 @@ def command(db: str | None, *, fix: bool, as_json: bool) -> None:
 
     async def looking(app: App) -> list[Finding]:
         checkup = Checkup(app.store, app.importing, app.capturing, app.settings)
+        if rebuild:
+            await checkup.rebuild()
         if fix:
             await checkup.mend()
         return await checkup.findings()

@@ -160,6 +160,7 @@ async def test_a_trend_compares_with_the_window_before(ask: Ask, store: Store) -
     assert explore["success"]["low"] > 0.5
     assert plan == {"n": 1, "n_before": 0, "cost_usd": None, "success": None}
     assert answer["totals"]["trend"]["n"] == 10
+    assert await ask("get_stats", since="30m", until="2027-01-01", group_by=["agent_type"]) == answer
     ancestor = {"agent_match": "Explore|Plan", "agent_mode": "ancestor"}
     assert await ask("get_stats", since="30m", group_by=["agent_type"], **ancestor) == answer
 
