@@ -1,6 +1,6 @@
 """Databases of many spans, built once through the product itself and used by several benchmarks.
 
-python benchmarks/databases.py FILE COUNT
+python benchmarks/databases.py FILE COUNT [DELEGATIONS]
 """
 
 import argparse
@@ -35,6 +35,13 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--spans", type=int, nargs="+", default=[10_000], help="sizes of database, multiples of 20 (default 10000)"
     )
+    parser.add_argument(
+        "--delegations",
+        type=int,
+        default=spans.DELEGATIONS,
+        metavar="N",
+        help="of the 20 spans of a trajectory; the rest are calls (default %(default)s; 2 make 100,000 in a million)",
+    )
     parser.add_argument("--keep", action="store_true", help="leave the databases in --dir, for the next benchmark")
 
 
@@ -50,13 +57,15 @@ def folder_of(given: argparse.Namespace) -> Iterator[Path]:
 
 
 @contextmanager
-def database(report: Report, folder: Path, count: int, *, keep: bool) -> Iterator[Path]:
+def database(
+    report: Report, folder: Path, count: int, *, keep: bool, delegations: int = spans.DELEGATIONS
+) -> Iterator[Path]:
     """A database of `count` spans, a quarter of its delegations judged; made where it is not there already."""
-    path = folder / f"{count}-spans-{_version()}.db"
+    path = folder / f"{count}-spans-{delegations}-in-20-{_version()}.db"
     if not path.exists():
         started = time.perf_counter()
         # In a process of its own, so that the one that measures starts with an empty memory.
-        subprocess.run([sys.executable, __file__, str(path), str(count)], check=True)
+        subprocess.run([sys.executable, __file__, str(path), str(count), str(delegations)], check=True)
         report.amount(f"building a database of {count:,} spans", count / (time.perf_counter() - started), "spans/s")
     try:
         yield path
@@ -82,15 +91,15 @@ def need_room(folder: Path, count: int) -> None:
 
 def _version() -> str:
     """Changes whenever the schema or the generator does."""
-    digest = hashlib.md5(json.dumps([spans.trajectory(0), spans.trajectory(1)]).encode())
+    digest = hashlib.md5(json.dumps([spans.trajectory(0), spans.trajectory(1, 2)]).encode())
     for _, script in migrations():
         digest.update(script.encode())
     return digest.hexdigest()[:8]
 
 
-async def _fill(path: Path, count: int) -> None:
+async def _fill(path: Path, count: int, delegations: int) -> None:
     store = open_store(str(path))
-    trajectories = spans.trajectories(count // SPANS_PER_TRAJECTORY)
+    trajectories = spans.trajectories(count // SPANS_PER_TRAJECTORY, delegations)
     try:
         while some := list(itertools.islice(trajectories, _TRAJECTORIES_AT_ONCE)):
             batch = Batch(
@@ -106,11 +115,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("file", type=Path)
     parser.add_argument("count", type=int)
+    parser.add_argument("delegations", type=int, nargs="?", default=spans.DELEGATIONS)
     given = parser.parse_args()
     need_room(given.file.parent, given.count)
     part = given.file.with_suffix(".part")
     remove(part)
-    asyncio.run(_fill(part, given.count))
+    asyncio.run(_fill(part, given.count, given.delegations))
     part.rename(given.file)
 
 

@@ -6,6 +6,9 @@ Span k of trajectory i never changes, so results of different runs can be compar
 often a delegation fails, so statistics over the data mean something. Each task names a change of its own, which makes
 one word in the whole store that leads to one span.
 
+With fewer delegations in a trajectory the rest of its 20 spans are calls of models and tools, as captured sessions have
+them: two delegations make 100,000 among a million spans.
+
     python benchmarks/spans.py 20        # JSON lines
 """
 
@@ -24,7 +27,12 @@ SPANS_PER_TRAJECTORY: Final = 20
 TASK_BYTES: Final = 2048
 OUTPUT_BYTES: Final = 4096
 
+DELEGATIONS: Final = SPANS_PER_TRAJECTORY - 1
+"""In a trajectory that has no calls."""
+
 _OWN_DELEGATIONS: Final = 13
+_INPUT_BYTES: Final = 160
+_RESULT_BYTES: Final = 1024
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _FIRST_START_US: Final = 1_790_000_000_000_000  # September 2026
 _BETWEEN_TRAJECTORIES_US: Final = 60_000_000
@@ -87,26 +95,33 @@ def start_of(number: int) -> datetime:
     return _EPOCH + timedelta(microseconds=_FIRST_START_US + number * _BETWEEN_TRAJECTORIES_US)
 
 
-def trajectory(number: int) -> list[Row]:
-    """The rows of one trajectory, main agent first, in the order of their starts."""
+def trajectory(number: int, delegations: int = DELEGATIONS) -> list[Row]:
+    """The rows of one trajectory, main agent first, in the order of their starts.
+
+    Args:
+        number: which one.
+        delegations: from 1 to 19; the rest of the 20 are calls.
+    """
     chance = random.Random(number)
     rows: list[Row] = []
-    for place in range(SPANS_PER_TRAJECTORY):
+    for place in range(1 + delegations):
         parent = None
         if place:
             parent = rows[0 if place <= _OWN_DELEGATIONS else chance.randint(1, _OWN_DELEGATIONS)]["span_id"]
         rows.append(_row(number, place, parent, chance))
+    for place in range(1 + delegations, SPANS_PER_TRAJECTORY):
+        rows.append(_call(number, place, rows[chance.randint(0, delegations)], chance))
     by_id = {row["span_id"]: row for row in rows}
     for row in reversed(rows):
-        if row["parent_span_id"]:
+        if row["parent_span_id"] and row["kind"] == "delegation":
             by_id[row["parent_span_id"]]["subtree_cost_usd"] += row["subtree_cost_usd"]
     return rows
 
 
-def trajectories(count: int, first: int = 0) -> Iterator[list[Row]]:
+def trajectories(count: int, delegations: int = DELEGATIONS) -> Iterator[list[Row]]:
     """So many trajectories."""
-    for number in range(first, first + count):
-        yield trajectory(number)
+    for number in range(count):
+        yield trajectory(number, delegations)
 
 
 def span(row: Mapping[str, Any]) -> Span:
@@ -123,7 +138,7 @@ def span(row: Mapping[str, Any]) -> Span:
 def rewards(rows: list[Row]) -> list[Reward]:
     """What was judged of a trajectory: about a quarter of its delegations, by tests and verifiers."""
     chance = random.Random(rows[0]["span_id"])
-    return [_reward(row, chance) for row in rows[1:] if chance.random() < _JUDGED]
+    return [_reward(row, chance) for row in rows[1:] if row["kind"] == "delegation" and chance.random() < _JUDGED]
 
 
 def _row(number: int, place: int, parent: str | None, chance: random.Random) -> Row:
@@ -170,6 +185,40 @@ def _row(number: int, place: int, parent: str | None, chance: random.Random) -> 
         "cost_usd": round(cost_usd, 6),
         "subtree_cost_usd": round(cost_usd, 6),
         "error": chance.choice(("timeout", "tool_error", "max_turns")) if failed else None,
+        "source": "captured",
+        "observed_us": started_us + duration_ms * 1000,
+    }
+
+
+def _call(number: int, place: int, agent: Row, chance: random.Random) -> Row:
+    """A call of a tool or of the model by an agent; it starts within the agent's run and costs nothing of its own."""
+    is_tool = chance.random() < 0.6
+    started_us = agent["started_us"] + place * 1000
+    duration_ms = int(chance.lognormvariate(6, 1))
+    told = {
+        "kind": "tool_call" if is_tool else "llm_call",
+        "name": chance.choice(_TOOLS) if is_tool else None,
+        "task": json.dumps({"command": _text(chance, _INPUT_BYTES)}) if is_tool else None,
+        "output": _text(chance, _RESULT_BYTES if is_tool else _INPUT_BYTES),
+        "input_tokens": None if is_tool else int(chance.lognormvariate(4, 1)),
+        "output_tokens": None if is_tool else int(chance.lognormvariate(6, 0.7)),
+    }
+    of_agent = {name: agent[name] for name in ("session_id", "agent_type", "agent_id", "client", "project", "branch")}
+    span_id = _span_id(number, place)
+    return {
+        **dict.fromkeys(agent),
+        **of_agent,
+        **told,
+        "span_id": span_id,
+        "parent_span_id": agent["span_id"],
+        "tool_use_id": f"toolu_01{span_id}" if is_tool else None,
+        "model": None if is_tool else agent["model"],
+        "status": "ok",
+        "outcome": "unknown",
+        "started_us": started_us,
+        "ended_us": started_us + duration_ms * 1000,
+        "duration_ms": duration_ms,
+        "tool_sequence": (),
         "source": "captured",
         "observed_us": started_us + duration_ms * 1000,
     }

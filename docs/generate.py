@@ -252,7 +252,8 @@ def _schema() -> str:
     connection = sqlite3.connect(":memory:", isolation_level=None)
     migrate.migrate(connection, "memory")
     rows = connection.execute(
-        "select sql from sqlite_master where sql is not null and name not like 'span_words_%' order by rowid"
+        "select sql from sqlite_master where sql is not null and name not like 'sqlite_%'"
+        " and name not like 'span_words_%' and name not like 'lesson_words_%' order by rowid"
     ).fetchall()
     statements = "\n\n".join(f"{row[0]};" for row in rows)
     connection.close()

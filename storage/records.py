@@ -140,6 +140,62 @@ class Session(Record):
     """Of the main agent and its delegations, as far as known."""
 
 
+class Offer(Record):
+    """One arm that was on offer when a routing decision was made."""
+
+    agent_type: Name
+    model: Name | None = None
+    p: Share
+    """Expected success."""
+    sd: float
+    n_eff: float
+    """How many observations that is worth."""
+    utility: float
+    """p less what cost and duration take off."""
+    index: float
+    """What the arms are ordered by."""
+    p_best: Share
+    propensity: Share
+    """With which probability this arm was chosen: 1 or 0 unless sampling is switched on."""
+
+
+class RoutingDecision(Record):
+    """One suggestion: what was asked, what was on offer, what was said, and what followed."""
+
+    decision_id: Identifier
+    session_id: Identifier | None = None
+    project: Path | None = None
+    at: Time
+    task: Text | None = None
+    task_type: Name | None = None
+    task_type_origin: Name | None = None
+    """Who gave it, or what guessed it."""
+    complexity: Level | None = None
+    complexity_origin: Name | None = None
+    criticality: Level | None = None
+    uncertainty: Level | None = None
+    prefer: Name
+    decision: Name
+    """`delegate`, `inline`, `ask_user` or `not_enough_data`."""
+    ground: Name
+    """Why."""
+    reason: Text
+    agent_type: Name | None = None
+    """Of the arm that was suggested, with `model`; None where none was."""
+    model: Name | None = None
+    explore: bool = False
+    offers: tuple[Offer, ...] = Field(default=(), max_length=24)
+    """In the order of the ranking."""
+    lessons_n: Count = 0
+    """Judged delegations behind it."""
+    mode: Name = "asked"
+    """`asked` by a call; `auto` where a hook set the model."""
+    span_id: Identifier | None = None
+    """The delegation that followed."""
+    followed: bool | None = None
+    """Whether that one went to the arm that was suggested; None as long as none followed."""
+
+
 class ReadPosition(Record):
     """How far a growing file has been read, and what the reader must remember to go on from there."""
 

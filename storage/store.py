@@ -1,10 +1,11 @@
 """What a store promises, whatever engine keeps it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
+from storage.lessons import Learned, Lesson, LessonSum, Taught, Vocabulary
 from storage.queries import (
     ALL_KINDS,
     Added,
@@ -19,8 +20,77 @@ from storage.queries import (
     SpanFilter,
     Target,
 )
-from storage.records import HookEvent, ReadPosition, Reward, Session, Span
+from storage.records import HookEvent, ReadPosition, Reward, RoutingDecision, Session, Span
 from storage.vocabulary import SpanKind
+
+
+class Lessons(Protocol):
+    """Judged delegations as a router learns from them. Each method is one transaction."""
+
+    async def version(self) -> int:
+        """Grows whenever anything below may answer otherwise than before; cheap."""
+        ...
+
+    async def sums(self) -> list[LessonSum]:
+        """All lessons, summed up; in no particular order."""
+        ...
+
+    async def after(self, number: int, limit: int) -> list[Lesson]:
+        """Lessons with higher numbers, lowest first."""
+        ...
+
+    async def learned(self) -> Learned:
+        """What was learned so far."""
+        ...
+
+    async def learn(self, before: int, learned: Learned, epochs: Mapping[int, float]) -> bool:
+        """Remember what was learned from all lessons up to `learned.through`.
+
+        Args:
+            before: the `through` from which the learning began.
+            learned: what is remembered from now on; of all arms, or of those that changed.
+            epochs: of lessons by number, where they differ from what is held.
+
+        Returns:
+            False where another process has learned meanwhile: then nothing changes.
+        """
+        ...
+
+    async def vocabulary(self, words: Sequence[str]) -> Vocabulary:
+        """How rare words, as `storage.words` has them, are in the tasks of the newest 20,000 lessons."""
+        ...
+
+    async def holding(self, words: Sequence[str], limit: int) -> list[Taught]:
+        """Of the newest 20,000 lessons those whose tasks hold any of these words, best match first."""
+        ...
+
+
+class Decisions(Protocol):
+    """Routing decisions, and the delegations that followed them. Each method is one transaction."""
+
+    async def add(self, decision: RoutingDecision) -> None:
+        """Keep a decision; one with a known id replaces it."""
+        ...
+
+    async def get(self, decision_id: str) -> RoutingDecision | None:
+        """One decision."""
+        ...
+
+    async def waiting(self, session_id: str, since: datetime) -> list[RoutingDecision]:
+        """Decisions of a session that no delegation is linked to yet, made at this time or later; newest first."""
+        ...
+
+    async def link(self, decision_id: str, span_id: str, *, followed: bool) -> bool:
+        """Say which delegation followed; False where the decision is unknown or was linked before."""
+        ...
+
+    async def page(self, page: PageRequest, *, since: datetime | None = None) -> Page[RoutingDecision]:
+        """Decisions, newest first.
+
+        Raises:
+            BadCursor: `page.after` was not returned by an earlier answer.
+        """
+        ...
 
 
 class Store(Protocol):
@@ -28,6 +98,16 @@ class Store(Protocol):
 
     Every method may raise `StoreError`; after one, the store answers again as soon as the cause is gone.
     """
+
+    @property
+    def lessons(self) -> Lessons:
+        """What routing learns from."""
+        ...
+
+    @property
+    def decisions(self) -> Decisions:
+        """What routing decided."""
+        ...
 
     async def add(self, batch: Batch) -> Added:
         """Keep a batch, all of it or nothing. Adding the same again changes nothing.
@@ -42,8 +122,16 @@ class Store(Protocol):
         """The known ones of these spans, with their texts."""
         ...
 
-    async def trajectory(self, session_id: str, kinds: frozenset[SpanKind] = ALL_KINDS) -> list[Span]:
-        """Spans of a session by start, then id; without task, output, error, tool sequence and attributes."""
+    async def trajectory(
+        self, session_id: str, kinds: frozenset[SpanKind] = ALL_KINDS, *, texts: bool = False
+    ) -> list[Span]:
+        """Spans of a session by start, then id.
+
+        Args:
+            session_id: of any session.
+            kinds: which spans.
+            texts: whether task, output, error, tool sequence and attributes are wanted as well.
+        """
         ...
 
     async def span_counts(self, session_id: str) -> dict[SpanKind, int]:
@@ -94,6 +182,17 @@ class Store(Protocol):
         self, question: SpanFilter, other: SpanFilter, by: Sequence[Dimension]
     ) -> tuple[list[Group], list[Essence]]:
         """As `group` for two questions at one moment; the other one is answered in short."""
+        ...
+
+    async def vocabulary(self, words: Sequence[str]) -> Vocabulary:
+        """How rare words are in the tasks of all delegations; an engine may count the heads of outputs as well."""
+        ...
+
+    async def holding(self, words: Sequence[str], question: SpanFilter, limit: int) -> list[Span]:
+        """Delegations that match and hold any of these words, best match first, with their texts.
+
+        The words are looked for where `vocabulary` counts them; texts that hold many common words may be left out.
+        """
         ...
 
     async def distinct(self, dimension: Dimension) -> list[str]:

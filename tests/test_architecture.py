@@ -8,7 +8,15 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-RECORDS = ("storage.vocabulary", "storage.fields", "storage.records", "storage.outcomes", "storage.sketch")
+RECORDS = (
+    "storage.vocabulary",
+    "storage.fields",
+    "storage.records",
+    "storage.outcomes",
+    "storage.sketch",
+    "storage.lessons",
+    "storage.words",
+)
 CONTRACT = (*RECORDS, "storage.versions", "storage.subtrees", "storage.errors", "storage.queries", "storage.store")
 
 # Prefix of a module -> prefixes of our own modules that it may import. The longest prefix that fits decides.

@@ -4,11 +4,12 @@ A store finds candidates by the rarest words and knows how many texts hold each 
 """
 
 import math
-import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, NamedTuple
+
+from storage.words import task_words
 
 GATE: Final = 0.3
 """Texts that are no more alike than this have nothing to do with each other."""
@@ -19,7 +20,6 @@ POSTINGS: Final = 2000
 _TERMS: Final = 80
 _RARE_TERMS: Final = 12
 _CHARS: Final = 64 * 1024
-_WORD: Final = re.compile(r"[^\W\d_]\w+|\d+")
 _K1: Final = 1.2
 _B: Final = 0.75
 _LEAST_IDF: Final = 1e-6
@@ -53,8 +53,12 @@ class Similar(NamedTuple):
 
 
 def words_of(text: str) -> Words:
-    """The words of a text in lower case."""
-    found = [word.lower() for word in _WORD.findall(text[:_CHARS])]
+    """The words of a text."""
+    return counted(task_words(text[:_CHARS]))
+
+
+def counted(found: Sequence[str]) -> Words:
+    """Words that a text was split into before."""
     return Words(Counter(found), len(found))
 
 

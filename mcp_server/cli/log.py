@@ -40,7 +40,7 @@ def show(db: str | None, words: str | None, question: dict[str, Any], *, as_json
     else:
         print_delegations(answer)
         left_out(answer, "delegations")
-        if words is None:
+        if words is None and question.get("similar_to") is None:
             _ask(answer["verdicts_wanted"])
 
 

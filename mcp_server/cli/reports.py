@@ -21,9 +21,7 @@ from mcp_server.cli.rendering import (
 _TEXTS: Final = frozenset({"task", "reasons"})
 _SPARE_OF_TREES: Final = ("critical", "by", "calls", "subtree", "duration", "model")
 """The first go first where a terminal is too narrow for all columns."""
-_FIGURES: Final = frozenset(
-    {"n", "calls", "own", "subtree", "cost", "tokens", "duration", "critical", "median", "p95", "tools", "net"}
-)
+_FIGURES: Final = frozenset({"n", "calls", "own", "subtree", "cost", "duration", "critical", "net", "similar"})
 
 
 def print_trajectory(answer: Mapping[str, Any]) -> None:
@@ -120,9 +118,11 @@ def _credit(shares: Mapping[str, Mapping[str, Any]], span: Mapping[str, Any]) ->
 
 
 def print_delegations(answer: Mapping[str, Any]) -> None:
-    """Delegations as a list."""
+    """Delegations as a list; with how similar each is, where that was asked for."""
+    found: Sequence[Mapping[str, Any]] = answer["delegations"]
     rows = [
         (
+            *([f"{span['similarity']:.2f}"] if "similarity" in span else []),
             moment(span.get("started_at")),
             span["agent_type"],
             span["model"] or NOTHING,
@@ -134,9 +134,11 @@ def print_delegations(answer: Mapping[str, Any]) -> None:
             span["span_id"],
             one_line(span.get("name") or span.get("task")),
         )
-        for span in answer["delegations"]
+        for span in found
     ]
-    columns = ("started", "agent", "model", "status", "outcome", "calls", "cost", "duration", "span", "task")
+    columns = ["started", "agent", "model", "status", "outcome", "calls", "cost", "duration", "span", "task"]
+    if found and "similarity" in found[0]:
+        columns.insert(0, "similar")
     print_table(columns, rows, right=_FIGURES, spare=("calls", "duration", "status", "cost", "model"), texts=_TEXTS)
 
 

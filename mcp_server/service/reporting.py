@@ -7,7 +7,7 @@ from typing import Any, Final
 from mcp_server.analysis.agent_runs import MatchMode, selected
 from mcp_server.analysis.repair import Move, repair
 from mcp_server.analysis.trees import Node, Repair, bridged, grow
-from mcp_server.service import cursors, shapes
+from mcp_server.service import cursors, shapes, similar
 from mcp_server.service.agent_match import AgentMode, agents_meant
 from mcp_server.service.asking import Asking
 from mcp_server.service.bridging import bridged_over
@@ -19,12 +19,13 @@ from mcp_server.service.session_tree import critical_ms, node_object, repair_obj
 from mcp_server.service.shapes import Detail, session_object, span_object
 from mcp_server.service.statistics import Statistics
 from storage.errors import BadCursor
-from storage.queries import AGENT_RUNS, ALL_KINDS, CALLS, Dimension, PageRequest, SpanFilter
+from storage.queries import AGENT_RUNS, ALL_KINDS, CALLS, Dimension, Page, PageRequest, SpanFilter
 from storage.records import Span
 from storage.store import Store
 from storage.vocabulary import Outcome, SpanKind, Status
 
 PAGE: Final = 50
+_SIMILARITY_DIGITS: Final = 3
 _REPAIRS_SHOWN: Final = 20  # all of them are counted in the totals
 
 
@@ -90,7 +91,9 @@ class Reporting:
         wanted = frozenset(kinds) if kinds else (ALL_KINDS if detail == "full" else AGENT_RUNS)
         counts = await self._store.span_counts(chosen)
         # Agents' runs are always needed: sums and the critical path are of the whole session.
-        known = await self._store.trajectory(chosen, ALL_KINDS if wanted & CALLS else AGENT_RUNS)
+        read = ALL_KINDS if wanted & CALLS else AGENT_RUNS
+        all_at_once = detail != "skeleton" and sum(counts.get(kind, 0) for kind in read) <= limit
+        known = await self._store.trajectory(chosen, read, texts=all_at_once)
         repaired = repair(await bridged_over(self._store, known), now=self._clock())
         spans = {span.span_id: span for span in repaired.spans}
         tree = grow(bridged((span for span in repaired.spans if span.kind in wanted), spans))
@@ -101,7 +104,7 @@ class Reporting:
             nodes = [node for node in nodes if node.span.span_id in meant]
         rest = _after(nodes, cursor)
         page = rest[:limit]
-        if detail != "skeleton":
+        if detail != "skeleton" and not all_at_once:
             page = await self._with_texts(page)
         runs = [span for span in repaired.spans if span.kind in AGENT_RUNS]
         critical = critical_ms(repaired.spans)
@@ -127,6 +130,7 @@ class Reporting:
         self,
         words: str | None = None,
         *,
+        similar_to: str | None = None,
         agent_type: str | None = None,
         agent_match: str | None = None,
         model: str | None = None,
@@ -142,6 +146,8 @@ class Reporting:
         max_chars: int | None = DEFAULT_CHARS,
     ) -> dict[str, Any]:
         """Delegations that match all that is given, newest first, and on which of them a verdict is wanted.
+
+        With `similar_to`, only those whose tasks resemble that text, at most 200, most similar first.
 
         Raises:
             BadArgument: a value that cannot be used.
@@ -164,12 +170,15 @@ class Reporting:
             min_cost_usd=min_cost_usd,
             words=words,
         )
-        try:
-            page = await self._store.find(question, PageRequest(limit=limit, after=cursor))
-        except BadCursor as error:
-            raise BadArgument("cursor", cursor, "pass next_cursor exactly as it was returned") from error
+        if similar_to is None:
+            alike: dict[str, float] = {}
+            page = await self._newest(question, limit, cursor)
+        else:
+            found = await similar.delegations(self._store, similar_to, question)
+            alike = {one.item.span_id: one.similarity for one in found}
+            page = _page([one.item for one in found], limit, cursor)
         answer: dict[str, Any] = {
-            "delegations": [_found_object(span) for span in page.items],
+            "delegations": [_found_object(span, alike.get(span.span_id)) for span in page.items],
             "returned": len(page.items),
             "total": page.total,
             "next_cursor": page.next,
@@ -178,11 +187,19 @@ class Reporting:
         items, kept = fitted(answer, "delegations", max_chars)
         if kept < len(page.items):
             # What was left out for its size begins the next page.
-            again = await self._store.find(question, PageRequest(limit=kept, after=cursor))
-            answer["next_cursor"] = again.next
+            if similar_to is None:
+                answer["next_cursor"] = (await self._newest(question, kept, cursor)).next
+            else:
+                answer["next_cursor"] = cursors.encode(page.items[kept - 1].span_id)
         shown = {item["span_id"] for item in items}
         wanted = [one for one in answer["verdicts_wanted"] if one["span_id"] in shown]
         return {**answer, "delegations": items, "returned": kept, "verdicts_wanted": wanted}
+
+    async def _newest(self, question: SpanFilter, limit: int, cursor: str | None) -> Page[Span]:
+        try:
+            return await self._store.find(question, PageRequest(limit=limit, after=cursor))
+        except BadCursor as error:
+            raise BadArgument("cursor", cursor, "pass next_cursor exactly as it was returned") from error
 
     async def sessions(self, *, cursor: str | None = None, limit: int = PAGE) -> dict[str, Any]:
         """Sessions, latest activity first."""
@@ -228,14 +245,26 @@ class Reporting:
 
 
 def _after(nodes: list[Node], cursor: str | None) -> list[Node]:
+    return nodes[_place([node.span.span_id for node in nodes], cursor) :]
+
+
+def _page(found: list[Span], limit: int, cursor: str | None) -> Page[Span]:
+    start = _place([span.span_id for span in found], cursor)
+    items = found[start : start + limit]
+    more = start + limit < len(found)
+    return Page(items=items, total=len(found), next=cursors.encode(items[-1].span_id) if more else None)
+
+
+def _place(span_ids: list[str], cursor: str | None) -> int:
+    """Where to go on after the span at which a cursor stands."""
     if cursor is None:
-        return nodes
+        return 0
     mark = cursors.decode(cursor)
-    place = next((place for place, node in enumerate(nodes) if node.span.span_id == mark), None)
-    if place is None:
+    if mark not in span_ids:
         raise BadArgument("cursor", cursor, "the span it stood at is gone; begin again without a cursor")
-    return nodes[place + 1 :]
+    return span_ids.index(mark) + 1
 
 
-def _found_object(span: Span) -> dict[str, Any]:
-    return {"session_id": span.session_id, "project": span.project, **span_object(span, "summary")}
+def _found_object(span: Span, similarity: float | None) -> dict[str, Any]:
+    found = {"session_id": span.session_id, "project": span.project, **span_object(span, "summary")}
+    return found if similarity is None else {"similarity": round(similarity, _SIMILARITY_DIGITS), **found}

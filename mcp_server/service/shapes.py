@@ -25,9 +25,11 @@ def span_object(span: Span, detail: Detail) -> dict[str, Any]:
     """A span as JSON. Skeleton fields are always there; others only where something is known."""
     if detail == "skeleton":
         return {name: _shown(getattr(span, name)) for name in SKELETON}
+    values = vars(span)  # a page has thousands of fields
     names = (*SKELETON, *_SUMMARY) if detail == "summary" else tuple(Span.model_fields)
-    found = {name: _shown(getattr(span, name)) for name in names}
-    shown = {name: value for name, value in found.items() if name in _IN_ANY_CASE or not _empty(value)}
+    shown = {
+        name: _shown(value) for name in names for value in [values[name]] if name in _IN_ANY_CASE or not _empty(value)
+    }
     if detail == "summary":
         tokens = [
             count
@@ -42,7 +44,9 @@ def span_object(span: Span, detail: Detail) -> dict[str, Any]:
         ]
         if tokens:
             shown["total_tokens"] = sum(tokens)
-        return {name: shorten(value, SUMMARY_TEXT) if name in TEXTS else value for name, value in shown.items()}
+        for name in TEXTS:
+            if name in shown:
+                shown[name] = shorten(shown[name], SUMMARY_TEXT)
     return shown
 
 
@@ -90,4 +94,4 @@ def _shown(value: Any) -> Any:
 
 
 def _empty(value: Any) -> bool:
-    return value is None or value in ([], {})
+    return value is None or value in ((), [], {})

@@ -66,6 +66,9 @@ def tools(reporting: Reporting) -> list[Tool]:
         words: Annotated[
             str | None, Field(max_length=2000, description="Words that all occur in the task or the output")
         ] = None,
+        similar_to: Annotated[
+            str | None, Field(min_length=1, max_length=20_000, description="A task: the most similar ones first")
+        ] = None,
         agent_type: Word = None,
         agent_match: AgentMatch = None,
         model: Word = None,
@@ -80,7 +83,7 @@ def tools(reporting: Reporting) -> list[Tool]:
         limit: Annotated[int, Field(ge=1, le=200)] = 20,
         max_chars: MaxChars = DEFAULT_CHARS,
     ) -> dict[str, Any]:
-        """Find past delegations by words, agent, model, outcome, status, project, time or cost, newest first.
+        """Find past delegations by words, similar task, agent, model, outcome, project, time or cost, newest first.
 
         All conditions must hold. Returns each with its session, task, result and figures; verdicts_wanted names those
         of which the user's or your own checked verdict (record_reward) would teach most. Not for the course of one
@@ -88,6 +91,7 @@ def tools(reporting: Reporting) -> list[Tool]:
         """
         return await reporting.search(
             words,
+            similar_to=similar_to,
             agent_type=agent_type,
             agent_match=agent_match,
             model=model,

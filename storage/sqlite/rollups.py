@@ -80,12 +80,18 @@ class Deltas:
 
     def __init__(self) -> None:
         self._found: dict[tuple[int, Key, int], _Sum] = {}
+        self.judged: set[str] = set()
+        """Ids of the spans that had or have a reward."""
 
     def change(self, before: Span | None, after: Span | None) -> None:
         """One span is no longer what it was; None where it was not there, or is gone."""
         for span, sign in ((before, -1), (after, 1)):
-            if span is not None and span.kind is SpanKind.DELEGATION:
+            if span is None:
+                continue
+            if span.kind is SpanKind.DELEGATION:
                 self._count(span, sign)
+            if span.reward is not None:
+                self.judged.add(span.span_id)
 
     def write(self, connection: sqlite3.Connection) -> None:
         """Make the roll-ups true after these changes; inside the transaction that makes them."""

@@ -6,6 +6,7 @@ import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from enum import StrEnum
 from typing import Any, Final
 
 from storage.fields import within_limit
@@ -14,6 +15,7 @@ from storage.records import Reward, Span
 from storage.versions import Stamp, Version
 from storage.vocabulary import Level, Outcome, RewardSource, Source, SpanKind, Status
 
+_set: Final = object.__setattr__  # spans are frozen
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
 
@@ -23,9 +25,12 @@ _AS_THEY_ARE: Final = (
     "tool_error_count", "input_tokens", "output_tokens", "cache_read_tokens", "cache_write_5m_tokens",
     "cache_write_1h_tokens", "cost_usd", "subtree_cost_usd", "reward",
 )  # fmt: skip
-_WORDS: Final = {
-    "kind": SpanKind, "complexity": Level, "criticality": Level, "uncertainty": Level, "status": Status,
-    "outcome": Outcome, "reward_source": RewardSource, "source": Source,
+_WORDS: Final[Mapping[str, Mapping[str, StrEnum]]] = {
+    name: {word.value: word for word in words}
+    for name, words in {
+        "kind": SpanKind, "complexity": Level, "criticality": Level, "uncertainty": Level, "status": Status,
+        "outcome": Outcome, "reward_source": RewardSource, "source": Source,
+    }.items()
 }  # fmt: skip
 _TIMES: Final = {"started_at": "started_us", "ended_at": "ended_us", "observed_at": "observed_us"}
 
@@ -103,28 +108,42 @@ def span_of(row: sqlite3.Row | Mapping[str, Any], *, texts: bool) -> Span:
             values["subtree_cost_usd"] = None  # what it carries for those above is no cost of its own
         if texts:
             values["attributes"] = within_limit(values["attributes"])
-        return Span.model_construct(**values)
+        return _span(values)
 
 
 def version_of(row: sqlite3.Row) -> Version:
     """The version of a row that was read with its texts: all that is held."""
     with reading("the row of a span"):
-        return Version(Span.model_construct(**_read(row, texts=True)), _stamps_of_json(row["stamps"]))
+        return Version(_span(_read(row, texts=True)), _stamps_of_json(row["stamps"]))
 
 
 def _read(row: sqlite3.Row | Mapping[str, Any], *, texts: bool) -> dict[str, Any]:
-    values: dict[str, Any] = {name: row[name] for name in _AS_THEY_ARE}
+    # By name a row is searched from its first column on, each time.
+    held = dict(zip(row.keys(), row, strict=True)) if isinstance(row, sqlite3.Row) else row
+    values: dict[str, Any] = {name: held[name] for name in _AS_THEY_ARE}
     for name, words in _WORDS.items():
-        word = row[name]
-        values[name] = None if word is None else words(word)
+        word = held[name]
+        values[name] = None if word is None else words[word]
     for name, column in _TIMES.items():
-        us = row[column]
+        us = held[column]
         values[name] = None if us is None else time_of(us)
     if texts:
-        values["task"], values["output"], values["error"] = unpack(row["task"]), unpack(row["output"]), row["error"]
-        values["tool_sequence"] = tuple(json.loads(row["tool_sequence"])) if row["tool_sequence"] else ()
-        values["attributes"] = dict(json.loads(row["attributes"])) if row["attributes"] else {}
+        values["task"], values["output"], values["error"] = unpack(held["task"]), unpack(held["output"]), held["error"]
+        values["tool_sequence"] = tuple(json.loads(held["tool_sequence"])) if held["tool_sequence"] else ()
+        values["attributes"] = dict(json.loads(held["attributes"])) if held["attributes"] else {}
+    else:
+        values |= {"task": None, "output": None, "error": None, "tool_sequence": (), "attributes": {}}
     return values
+
+
+def _span(values: dict[str, Any]) -> Span:
+    """As `Span.model_construct(**values)` with every field given, in a tenth of its time."""
+    span = Span.__new__(Span)
+    _set(span, "__dict__", values)
+    _set(span, "__pydantic_fields_set__", set(values))
+    _set(span, "__pydantic_extra__", None)
+    _set(span, "__pydantic_private__", None)
+    return span
 
 
 def reward_row(reward: Reward) -> dict[str, Any]:

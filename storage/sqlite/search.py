@@ -1,7 +1,10 @@
 """Words of delegations: the full-text index beside the spans."""
 
+import json
+import math
 import sqlite3
-from collections.abc import Iterable
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 from storage.fields import well_formed
@@ -15,13 +18,15 @@ _REMEMBER: Final = "insert into span_words (rowid, task, output) values (:rowid,
 # A contentless index forgets only what it is told once more.
 _FORGET: Final = "insert into span_words (span_words, rowid, task, output) values ('delete', :rowid, :task, :output)"
 _MERGE: Final = "insert into span_words (span_words, rank) values ('merge', :pages)"
+_POSTINGS: Final = 5_000
+"""So many texts are looked at for one word, the newest ones."""
 _MERGE_PAGES: Final = 500  # some milliseconds
 _SPLITTER: Final = (
     "create virtual table given using fts5 (words)",
-    "create virtual table word using fts5vocab (given, 'row')",
+    "create virtual table word using fts5vocab (given, 'instance')",
 )
-_SPLIT: Final = "insert into given (words) values (:words)"
-_WORDS: Final = "select term from word order by term"
+_SPLIT: Final = "insert into given (rowid, words) values (?, ?)"
+_PARTS: Final = "select doc, term from word order by doc, offset"
 
 
 def heads(span: Span) -> tuple[str, str]:
@@ -64,15 +69,50 @@ def expression(words: str) -> str | None:
     The words are split by the index's own rules, which no code of ours follows in every script. So nothing that a
     stranger writes can be read as an operator of the query language, nor as a phrase, which this index does not keep.
     """
+    parts = parts_of([words])
+    return all_of(sorted(parts[words])) if parts else None
+
+
+def parts_of(words: Iterable[str]) -> dict[str, list[str]]:
+    """The different words that the index makes of each of these, in their order; those in which it finds none go."""
     splitter = sqlite3.connect(":memory:", isolation_level=None)
+    parts: defaultdict[str, dict[str, None]] = defaultdict(dict)
     try:
         for statement in _SPLITTER:
             splitter.execute(statement)
-        splitter.execute(_SPLIT, {"words": well_formed(words)})
-        found = [term for (term,) in splitter.execute(_WORDS)]
+        numbered = dict(enumerate(dict.fromkeys(words), start=1))
+        splitter.executemany(_SPLIT, ((number, well_formed(word)) for number, word in numbered.items()))
+        for number, term in splitter.execute(_PARTS):
+            parts[numbered[number]][term] = None
     finally:
         splitter.close()
-    return " ".join(f'"{word}"' for word in found) or None
+    return {word: list(found) for word, found in parts.items()}
+
+
+def all_of(parts: Iterable[str]) -> str:
+    """What matches texts with all of these words, which are as the index has them; at least one."""
+    return " ".join(f'"{part}"' for part in parts)
+
+
+def best(connection: sqlite3.Connection, statement: str, words: Mapping[str, str]) -> list[int]:
+    """Numbers of texts that hold any of some words: those that hold more and rarer ones first, then the newest.
+
+    Args:
+        connection: for reading.
+        statement: selects the newest `limit` numbers that match the expression `words`.
+        words: each word as an expression. Their order does not matter.
+    """
+    scores: defaultdict[int, float] = defaultdict(float)
+    for expression in words.values():
+        found = connection.execute(statement, {"words": expression, "limit": _POSTINGS}).fetchall()
+        for row in found:
+            scores[row["rowid"]] += math.log1p(_POSTINGS / len(found))
+    return sorted(scores, key=lambda number: (-scores[number], -number))
+
+
+def as_array(words: Iterable[str]) -> str:
+    """A JSON array of texts, as a parameter of a statement."""
+    return json.dumps([well_formed(word) for word in words])
 
 
 def _entry(number: int, span: Span) -> dict[str, int | str] | None:

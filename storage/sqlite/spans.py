@@ -30,7 +30,7 @@ _BY_IDS: Final = """
     order by started_us, span_id
 """
 _OF_SESSION: Final = """
-    select * from span
+    select * from span {texts}
     where session_id = :session_id and kind in (select value from json_each(:kinds))
     order by started_us, span_id
 """
@@ -101,10 +101,13 @@ def by_ids(connection: sqlite3.Connection, span_ids: Iterable[str]) -> dict[str,
     return {span_id: found[held_as] for span_id, held_as in wanted.items() if held_as in found}
 
 
-def of_session(connection: sqlite3.Connection, session_id: str, kinds: Iterable[SpanKind]) -> list[Span]:
-    """Spans of a session by start, without texts."""
-    found = connection.execute(_OF_SESSION, {"session_id": well_formed(session_id), "kinds": json.dumps(sorted(kinds))})
-    return [rows.span_of(row, texts=False) for row in found]
+def of_session(
+    connection: sqlite3.Connection, session_id: str, kinds: Iterable[SpanKind], *, texts: bool
+) -> list[Span]:
+    """Spans of a session by start, with or without texts."""
+    statement = _OF_SESSION.format(texts="join span_text using (id)" if texts else "")
+    found = connection.execute(statement, {"session_id": well_formed(session_id), "kinds": json.dumps(sorted(kinds))})
+    return [rows.span_of(row, texts=texts) for row in found]
 
 
 def kinds_of_session(connection: sqlite3.Connection, session_id: str) -> dict[SpanKind, int]:

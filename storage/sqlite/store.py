@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from storage.errors import StoreUnavailable
+from storage.lessons import Vocabulary
 from storage.queries import (
     ALL_KINDS,
     Added,
@@ -25,7 +26,9 @@ from storage.queries import (
 )
 from storage.records import HookEvent, ReadPosition, Reward, Session, Span
 from storage.sqlite import (
+    decisions,
     events,
+    lessons,
     listing,
     positions,
     rewards,
@@ -33,11 +36,13 @@ from storage.sqlite import (
     rollups,
     search,
     sessions,
+    similar,
     spans,
     upkeep,
     writing,
 )
 from storage.sqlite.engine import Engine
+from storage.sqlite.routing import SqliteDecisions, SqliteLessons
 from storage.sqlite.upkeep import Removed
 from storage.vocabulary import SpanKind
 
@@ -50,6 +55,16 @@ class SqliteStore:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
+        self._lessons = SqliteLessons(engine)
+        self._decisions = SqliteDecisions(engine)
+
+    @property
+    def lessons(self) -> SqliteLessons:
+        return self._lessons
+
+    @property
+    def decisions(self) -> SqliteDecisions:
+        return self._decisions
 
     async def add(self, batch: Batch) -> Added:
         return await self._engine.write(partial(writing.add, batch=batch))
@@ -57,8 +72,10 @@ class SqliteStore:
     async def spans(self, span_ids: Sequence[str]) -> dict[str, Span]:
         return await self._engine.read(partial(spans.by_ids, span_ids=span_ids))
 
-    async def trajectory(self, session_id: str, kinds: frozenset[SpanKind] = ALL_KINDS) -> list[Span]:
-        return await self._engine.read(partial(spans.of_session, session_id=session_id, kinds=kinds))
+    async def trajectory(
+        self, session_id: str, kinds: frozenset[SpanKind] = ALL_KINDS, *, texts: bool = False
+    ) -> list[Span]:
+        return await self._engine.read(partial(spans.of_session, session_id=session_id, kinds=kinds, texts=texts))
 
     async def span_counts(self, session_id: str) -> dict[SpanKind, int]:
         return await self._engine.read(partial(spans.kinds_of_session, session_id=session_id))
@@ -89,6 +106,12 @@ class SqliteStore:
     ) -> tuple[list[Group], list[Essence]]:
         return await self._engine.read(partial(rollup_groups.compare, question=question, other=other, by=by))
 
+    async def vocabulary(self, words: Sequence[str]) -> Vocabulary:
+        return await self._engine.read(partial(similar.vocabulary, words=words))
+
+    async def holding(self, words: Sequence[str], question: SpanFilter, limit: int) -> list[Span]:
+        return await self._engine.read(partial(similar.holding, words=words, question=question, limit=limit))
+
     async def distinct(self, dimension: Dimension) -> list[str]:
         return await self._engine.read(partial(listing.distinct, dimension=dimension))
 
@@ -108,6 +131,7 @@ class SqliteStore:
         size = left = await self._engine.read(upkeep.used_bytes)
         done = Removed()
         if before is not None:
+            await self._engine.write(partial(decisions.remove_homeless, before=before))
             done = await self._remove(before, math.inf)
             left = await self._tidied(left, done)
         while max_bytes is not None and left > max_bytes:
@@ -150,6 +174,7 @@ class SqliteStore:
 
     async def rebuild(self) -> None:
         await self._engine.write(rollups.rebuild)
+        await self._engine.write(lessons.rebuild)
 
     async def backup(self, target: Path) -> int:
         return await self._engine.apart(partial(upkeep.backup, target=target))

@@ -13,7 +13,7 @@ from typing import Final
 
 from storage.queries import Batch
 from storage.records import Reward, Span
-from storage.sqlite import rows, search
+from storage.sqlite import lessons, rows, search
 from storage.versions import Version
 from storage.vocabulary import Source, SpanKind
 
@@ -67,6 +67,7 @@ def unite(connection: sqlite3.Connection, batch: Batch) -> United:
             absorbed[captured].append(Version(_renamed_span(version.span, found), version.stamps))
         connection.execute(_REMEMBER, pair)
         connection.execute(_ADOPT_REWARDS, pair)
+        lessons.adopt(connection, stated, captured)
         connection.execute(_ADOPT_CHILDREN, {**pair, "session_ids": json.dumps(sorted(sessions))})
     return United(_renamed(batch, found), absorbed, frozenset(found.values()))
 

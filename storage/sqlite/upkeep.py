@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from storage.queries import Health
-from storage.sqlite import migrate, rows, search, sessions
+from storage.sqlite import decisions, lessons, migrate, rows, search, sessions
 from storage.sqlite.engine import log_of, make_private_file
 from storage.sqlite.rollups import Deltas, is_built
 
@@ -80,11 +80,13 @@ def remove_some(connection: sqlite3.Connection, before: datetime | None, enough_
         size = used_bytes(connection)
         connection.execute(_DELETE_TWINS, wanted)
         connection.execute(_DELETE_EVENTS, wanted)
+        decisions.remove(connection, session["session_id"])
         rewards = connection.execute(_DELETE_REWARDS, wanted).rowcount
         spans = connection.execute(_DELETE_SPANS, wanted).rowcount
         done += Removed(spans, 1, rewards, size - used_bytes(connection))
         gone.append(session["session_id"])
     deltas.write(connection)
+    lessons.settle(connection, deltas.judged)
     sessions.recount(connection, gone)
     return done
 

@@ -3,12 +3,12 @@
 import sqlite3
 
 from storage.queries import Added, Batch, Change
-from storage.sqlite import costs, events, positions, rewards, sessions, spans, twins
+from storage.sqlite import costs, events, lessons, positions, rewards, sessions, spans, twins
 from storage.sqlite.rollups import Deltas
 
 
 def add(connection: sqlite3.Connection, batch: Batch) -> Added:
-    """Keep a batch, and leave outcomes, subtree costs, roll-ups and sessions true."""
+    """Keep a batch, and leave outcomes, subtree costs, roll-ups, lessons and sessions true."""
     united = twins.unite(connection, batch)
     batch = united.batch
     gone = [version.span for versions in united.absorbed.values() for version in versions]
@@ -28,6 +28,7 @@ def add(connection: sqlite3.Connection, batch: Batch) -> Added:
     for step in (*joined.steps, *judged):
         deltas.change(step.before, step.after)
     deltas.write(connection)
+    lessons.settle(connection, deltas.judged)
     sessions.follow(connection, joined.steps, {span.session_id for span in gone})
     positions.put(connection, batch.positions)
     events.add(connection, batch.events)

@@ -118,6 +118,15 @@ def test_a_log_asks_for_verdicts_and_says_how_to_answer(imported: Command) -> No
     assert "delegation-telemetry reward" not in imported("search", "report").err
 
 
+def test_a_similar_task_is_found_and_how_similar_it_is(imported: Command) -> None:
+    done = imported("search", "--similar-to", "Outer job.")
+    assert done.out.split()[:2] == ["similar", "started"]
+    assert done.out.splitlines()[1].split()[0] == "1.00"
+    assert "delegation-telemetry reward" not in done.err
+    assert json.loads(imported("search", "report", "--similar-to", "Inner job.", "--json").out)["total"] > 0
+    assert "WORDS, or --similar-to" in imported("search").err
+
+
 def test_an_empty_database_says_what_to_do(command: Command) -> None:
     for name in ("log", "stats"):
         done = command(name)

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from storage.errors import BadCursor
+from storage.lessons import Vocabulary
 from storage.queries import AGENT_RUNS, ALL_KINDS, CALLS, Batch, Page, PageRequest, SpanFilter, Target
 from storage.records import ReadPosition, Session, Span
 from storage.store import Store
@@ -125,6 +126,18 @@ async def test_a_trajectory_goes_by_start_then_id_and_leaves_texts_out(store: St
     assert [span.span_id for span in await store.trajectory("session-1", AGENT_RUNS)] == ["c", "a"]
     assert await store.trajectory("session-1", frozenset()) == []
     assert await store.trajectory("missing") == []
+
+
+async def test_a_trajectory_with_texts_holds_the_whole_spans_in_the_same_order(store: Store) -> None:
+    spans = [
+        a_span(span_id="b", started_at=at(0), task="t", output="o", error="e", tool_sequence=("Bash",)),
+        a_span(span_id="a", started_at=at(0), kind=SpanKind.LLM_CALL, attributes={"a": 1}),
+    ]
+    await store.add(Batch(spans=spans))
+    found = await store.trajectory("session-1", texts=True)
+    assert [span.span_id for span in found] == ["a", "b"]
+    assert {span.span_id: span for span in found} == await store.spans(["a", "b"])
+    assert all(span == Span.model_validate(span.model_dump()) for span in found)  # read as it was checked
 
 
 async def test_spans_are_counted_by_kind(store: Store) -> None:
@@ -271,3 +284,25 @@ async def test_positions_are_found_by_odd_paths_too(store: Store) -> None:
     await store.add(Batch(positions=[position]))
     assert await store.positions(["/caf\udce9.jsonl"]) == {"/caf\udce9.jsonl": position}
     assert await store.positions([]) == {}
+
+
+async def test_how_rare_words_are_in_tasks_and_which_delegations_hold_them(store: Store) -> None:
+    tasks = {"a": "find the parser", "b": "mend the roof", "c": "find the read_position, position"}
+    await store.add(Batch(spans=[a_span(span_id=span_id, task=task) for span_id, task in tasks.items()]))
+    await store.add(Batch(spans=[a_span(kind=SpanKind.TOOL_CALL, task="find the parser"), a_span(task=None)]))
+    found = await store.vocabulary(["find", "the", "read_position", "unheard", '"', ""])
+    assert found.frequencies == {"find": 2, "the": 3, "read_position": 1}
+    assert found.total == 3
+    assert 10 / 3 <= found.mean_length <= 11 / 3  # an engine may take read_position for two words
+    assert [one.span_id for one in await store.holding(["find", "parser"], SpanFilter(), 9)] == ["a", "c"]
+    assert [one.span_id for one in await store.holding(["read_position"], SpanFilter(), 9)] == ["c"]
+    assert [one.task for one in await store.holding(["the"], SpanFilter(), 2)] == [tasks["c"], tasks["b"]]
+    assert await store.holding(["the"], SpanFilter(agent_types=frozenset()), 9) == []
+    assert await store.holding(["unheard", '"', ""], SpanFilter(), 9) == []
+    await store.prune(before=at(99))
+    assert (await store.vocabulary(["find"])).total == 0
+
+
+async def test_a_store_without_delegations_has_no_words(store: Store) -> None:
+    assert await store.vocabulary(["find"]) == Vocabulary(total=0, mean_length=0.0, frequencies={})
+    assert await store.holding(["find"], SpanFilter(), 9) == []

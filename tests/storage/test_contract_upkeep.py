@@ -58,7 +58,7 @@ async def test_pruning_to_a_size_removes_the_oldest_until_it_fits_and_no_more(st
     words = [f"word{number:04}" for number in range(3000)]
     rng = random.Random(1)
     for number in range(60):
-        texts = [" ".join(rng.choices(words, k=300)) for _ in range(10)]
+        texts = [" ".join(rng.choices(words, k=300)) for _ in range(20)]
         await store.add(
             Batch(spans=[a_span(session_id=f"s{number:02}", ended_at=at(number), task=text) for text in texts])
         )

@@ -112,3 +112,106 @@ async def test_a_verdict_is_asked_for_only_of_what_is_shown(ask: Ask, store: Sto
     answer = await ask("search_delegations", limit=30, max_chars=2000)
     shown = [span["span_id"] for span in answer["delegations"]]
     assert [one["span_id"] for one in answer["verdicts_wanted"]] == shown[:3]
+
+
+TASKS = {
+    "same": "find the parser of the configuration file",
+    "more": "find the parser of the configuration file and explain every option that it knows",
+    "roof": "mend the roof before the winter begins",
+    "docs": "write the release notes of the last three versions",
+    **{f"other-{n}": f"deploy service number {n} and look at its log" for n in range(6)},
+}
+
+
+async def tasks(store: Store, **changes: Any) -> None:
+    await store.add(Batch(spans=[a_span(span_id=span_id, task=task, **changes) for span_id, task in TASKS.items()]))
+
+
+async def test_similar_tasks_come_best_first_with_how_similar_they_are(ask: Ask, store: Store) -> None:
+    await tasks(store)
+    answer = await ask("search_delegations", similar_to=TASKS["same"].upper())
+    assert [one["span_id"] for one in answer["delegations"]] == ["same", "more"]
+    assert answer["delegations"][0]["similarity"] == 1
+    assert 0.3 < answer["delegations"][1]["similarity"] < 1
+    assert (answer["returned"], answer["total"], answer["next_cursor"]) == (2, 2, None)
+
+
+async def test_only_the_texts_of_tasks_are_compared(ask: Ask, store: Store) -> None:
+    await tasks(store)
+    await store.add(Batch(spans=[a_span(span_id="told", task="say it", output=TASKS["roof"]), a_span(task=None)]))
+    assert await found(ask, similar_to=TASKS["roof"]) == ["roof"]
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        pytest.param({"words": "notes haystack"}, id="words"),
+        pytest.param({"agent_type": "Plan"}, id="agent"),
+        pytest.param({"agent_match": "^Pl"}, id="agents by pattern"),
+        pytest.param({"model": "large", "status": "error", "project": "/p", "min_cost_usd": 0.5}, id="several"),
+        pytest.param({"since": "50m"}, id="time"),
+    ],
+)
+async def test_similar_tasks_must_meet_the_other_conditions_too(
+    ask: Ask, store: Store, question: dict[str, Any]
+) -> None:
+    wanted = a_span(
+        span_id="wanted", agent_type="Plan", model="large", task=TASKS["docs"], output="in the haystack", project="/p",
+        status=Status.ERROR, cost_usd=0.5, started_at=at(700), ended_at=at(701),
+    )  # fmt: skip
+    await tasks(store)
+    await store.add(Batch(spans=[wanted]))
+    assert await found(ask, similar_to=TASKS["docs"], **question) == ["wanted"]
+
+
+async def test_similar_tasks_come_page_by_page_also_where_an_answer_is_too_long(ask: Ask, store: Store) -> None:
+    spans = [a_span(span_id=f"s{n:02}", task="find the parser" + " in vain" * n) for n in range(12)]
+    await store.add(Batch(spans=[*spans, a_span(task="mend it"), a_span(task="write it")]))
+    seen: list[str] = []
+    cursor = None
+    while True:
+        page = await ask("search_delegations", similar_to="find the parser", limit=5, max_chars=2000, cursor=cursor)
+        assert page["returned"] <= 5
+        seen += [one["span_id"] for one in page["delegations"]]
+        cursor = page["next_cursor"]
+        if cursor is None:
+            break
+    assert seen == [f"s{n:02}" for n in range(page["total"])]
+    assert page["total"] > 5
+
+
+async def test_a_cursor_whose_delegation_is_gone_is_refused_by_name(ask: Ask, store: Store) -> None:
+    await tasks(store)
+    cursor = (await ask("search_delegations", similar_to=TASKS["same"], limit=1))["next_cursor"]
+    await store.prune(before=at(60))
+    assert "begin again" in await ask.refused("search_delegations", similar_to=TASKS["same"], cursor=cursor)
+    assert "next_cursor" in await ask.refused("search_delegations", similar_to=TASKS["same"], cursor="zz")
+    assert "similar_to" in await ask.refused("search_delegations", similar_to="")
+
+
+@pytest.mark.parametrize(
+    "task",
+    [
+        "?!",
+        "a OR b",
+        '"',
+        "NEAR(find, the)",
+        "task:find",
+        "'; drop table span; --",
+        "ä ß 日本",
+        "\0",
+        "é" * 20_000,
+        "x",
+    ],
+)
+async def test_nothing_in_a_task_is_an_operator(ask: Ask, store: Store, task: str) -> None:
+    await tasks(store)
+    await store.add(Batch(spans=[a_span(task=f"about {task[:500]} and more")]))
+    assert (await ask("search_delegations", similar_to=task))["total"] in (0, 1)
+    assert (await store.health()).counts["span"] == len(TASKS) + 1
+
+
+async def test_a_name_in_code_is_one_word_though_the_index_knows_its_parts(ask: Ask, store: Store) -> None:
+    await tasks(store)
+    await store.add(Batch(spans=[a_span(span_id="code", task="rename read_position to file_position everywhere")]))
+    assert await found(ask, similar_to="rename read_position") == ["code"]
