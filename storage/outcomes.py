@@ -12,7 +12,7 @@ OVERALL: Final = "overall"
 SAYS_NOTHING: Final = frozenset({Status.RUNNING, Status.CANCELLED, Status.LOST})
 """Of a run that goes on, was stopped or got lost, the structure tells nothing of its agent."""
 
-_TIERS: Final = {
+TIER_OF: Final = {
     **dict.fromkeys(VERIFIED, Tier.VERIFIED),
     RewardSource.MODEL: Tier.MODEL,
     RewardSource.BEHAVIOUR: Tier.BEHAVIOUR,
@@ -40,5 +40,5 @@ def outcome(status: Status, reward: float | None, source: RewardSource | None) -
 
 def tier(source: RewardSource | None, status: Status) -> Tier | None:
     """How far the reward that holds is believed; None where it counts nothing, or there is none."""
-    found = None if source is None else _TIERS.get(source)
+    found = None if source is None else TIER_OF.get(source)
     return None if found is Tier.STRUCTURE and status in SAYS_NOTHING else found
