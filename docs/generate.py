@@ -23,6 +23,7 @@ from mcp_server.ingest.texts import TextKeeper
 from mcp_server.server import Services, build_server
 from mcp_server.service.capturing import Capturing
 from mcp_server.service.crediting import Crediting
+from mcp_server.service.guessing import TypeGuesser
 from mcp_server.service.importing import Importing
 from mcp_server.service.recording import Recording
 from mcp_server.service.reporting import Reporting
@@ -106,7 +107,7 @@ async def _tools() -> str:
     parts = [NOTICE, "# Tools", _TOOLS_HEAD.strip()]
     with tempfile.TemporaryDirectory() as folder:
         store = open_store(f"{folder}/docs.db")
-        keep = TextKeeper(Redactor({}))
+        keep = TextKeeper(Redactor({}), guess=TypeGuesser())
         try:
             importing = Importing(store, keep, cost_usd, Path(folder))
             await importing.paths([SAMPLES])

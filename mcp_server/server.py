@@ -28,7 +28,8 @@ without session_id: by agent and model).
 verifier (you checked it), test (an exit status) or human (the user said so), and the reason. Without a verdict an \
 outcome stays unknown: `ok` only means that the agent stopped talking.
 - A client that does not capture delegations by itself: one record_spans call with {agent_type, task, output, status} \
-for each delegation is enough; repeating it is harmless. A row with a known agent_id or tool_use_id merges with what \
+for each delegation is enough; task_type and complexity, judged before delegating, make it comparable. Repeating it is \
+harmless. A row with a known agent_id or tool_use_id merges with what \
 was captured.
 
 Costs are US dollars at list price of the day, null where a model's price is unknown. Answers are capped: follow \

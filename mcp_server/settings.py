@@ -12,6 +12,7 @@ APP_NAME: Final = "delegation-telemetry"
 PREFIX: Final = "DELEGATION_TELEMETRY_"
 DATABASE_NAME: Final = "telemetry.db"
 CONFIG_NAME: Final = "config.toml"
+_EDITS: Final = "edits"
 
 
 class BadSetting(ValueError):
@@ -31,6 +32,8 @@ class Settings(BaseModel):
     """`full` survives a power cut as well, and waits for the disk at every write."""
     claude_config: Path = Field(default_factory=lambda: Path.home() / ".claude")
     """Where Claude Code keeps its files."""
+    task_types: dict[str, tuple[str, ...]] = Field(default_factory=dict)
+    """The user's own types of task, each with the regular expressions that tell it, in the order of the file."""
     spool: Path
     """Where hooks leave what they were told."""
     spool_of_last_resort: Path
@@ -46,12 +49,20 @@ class Settings(BaseModel):
         return str(_data_folder() / DATABASE_NAME)
 
     @property
+    def edits(self) -> Path:
+        """Where is remembered what we have changed in files of the user, so that it can be undone."""
+        return _data_folder() / _EDITS
+
+    @property
     def spools(self) -> tuple[Path, Path]:
         """Every folder in which hooks may have left something."""
         return (self.spool, self.spool_of_last_resort)
 
 
-_FILE_KEYS: Final = ("db", "content", "synchronous", "claude_config")
+_KEYS: Final = ("db", "content", "synchronous", "claude_config")
+_TASK_TYPES: Final = "task_types"
+_FILE_KEYS: Final = (*_KEYS, _TASK_TYPES)
+_TYPE_CHARS: Final = 40
 _SPOOL: Final = "spool"
 
 
@@ -69,7 +80,7 @@ def load(flags: Mapping[str, Any]) -> Settings:
     if environment.get("CLAUDE_CONFIG_DIR"):
         found["claude_config"] = Path(environment["CLAUDE_CONFIG_DIR"]).expanduser()
     found |= _from_file(config_file())
-    found |= {key: value for key in _FILE_KEYS if (value := environment.get(PREFIX + key.upper()))}
+    found |= {key: value for key in _KEYS if (value := environment.get(PREFIX + key.upper()))}
     found |= {key: value for key, value in flags.items() if value is not None}
     if "db" not in found:
         found["db"] = str(_data_folder() / DATABASE_NAME)
@@ -99,6 +110,30 @@ def _from_file(path: Path) -> dict[str, Any]:
         raise BadSetting(f"{path} cannot be read: {error}") from error
     if unknown := sorted(found.keys() - set(_FILE_KEYS)):
         raise BadSetting(f"{path} sets {', '.join(unknown)}; known settings are {', '.join(_FILE_KEYS)}")
+    if _TASK_TYPES in found:
+        found[_TASK_TYPES] = _task_types(found[_TASK_TYPES], path)
+    return found
+
+
+def _task_types(table: Any, path: Path) -> dict[str, tuple[str, ...]]:
+    """Each type with its patterns; one may stand there without a list."""
+    example = 'a table such as [task_types] with lines like release = "changelog|version bump"'
+    if not isinstance(table, dict):
+        raise BadSetting(f"setting 'task_types' is {table!r}; it must be {example}; it comes from {path}")
+    found: dict[str, tuple[str, ...]] = {}
+    for task_type, given in table.items():
+        patterns = (given,) if isinstance(given, str) else tuple(given) if isinstance(given, list) else ()
+        if not patterns or not all(isinstance(pattern, str) and pattern for pattern in patterns):
+            raise BadSetting(
+                f"setting 'task_types.{task_type}' is {given!r}; it must be a regular expression or a list of them,"
+                f" in {example}; it comes from {path}"
+            )
+        if not task_type or len(task_type) > _TYPE_CHARS or task_type != " ".join(task_type.lower().split()):
+            raise BadSetting(
+                f"setting 'task_types' names a type {task_type[:80]!r}; a type is written in lower case, with single"
+                f" spaces, in at most {_TYPE_CHARS} characters; it comes from {path}"
+            )
+        found[task_type] = patterns
     return found
 
 

@@ -9,6 +9,7 @@ from pydantic import AfterValidator, AwareDatetime, BeforeValidator, Field, Json
 TEXT_LIMIT_BYTES: Final = 64 * 1024
 ATTRIBUTES_LIMIT_BYTES: Final = 64 * 1024
 NAME_LIMIT: Final = 200
+TASK_TYPE_LIMIT: Final = 40
 ID_LIMIT: Final = 200
 COUNT_LIMIT: Final = 2**53 - 1  # the largest integer that JSON readers keep exact
 TOOL_SEQUENCE_LIMIT: Final = 10_000
@@ -34,6 +35,11 @@ def well_formed(text: str) -> str:
     except UnicodeEncodeError:
         text = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
     return text.replace("\0", "\ufffd") if "\0" in text else text
+
+
+def plain_type(task_type: str) -> str | None:
+    """A type of task as it is stored: lower case, single spaces, at most 40 characters; None if nothing is left."""
+    return " ".join(task_type.lower().split())[:TASK_TYPE_LIMIT].strip() or None
 
 
 def json_bytes(attributes: dict[str, JsonValue]) -> int:

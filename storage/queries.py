@@ -62,6 +62,7 @@ class SpanFilter:
     """Exact agent types; an empty set matches nothing."""
     model: str | None = None
     task_type: str | None = None
+    """As stated, else as guessed."""
     outcome: Outcome | None = None
     status: Status | None = None
     project: str | None = None
@@ -130,8 +131,10 @@ class Group:
     tokens: dict[str, int | None]
     tool_calls: int
     tool_errors: int
+    guessed_n: int
+    """How many of the n have a type of task that is a guess."""
     durations: Sketch = field(repr=False)
-    """Known durations in milliseconds; empty where the question did without them."""
+    """Known durations in milliseconds."""
 
     @property
     def verified_n(self) -> int:

@@ -54,6 +54,11 @@ class Span(Record):
     branch: Name | None = None
     task: Text | None = None
     task_type: Name | None = None
+    """As stated before the work began; what nobody stated may have been guessed."""
+    guessed_type: Name | None = None
+    """What rules made of the name and the task."""
+    guessed_by: Name | None = None
+    """Those rules, with their version where they have one: `words/1`; given with `guessed_type`, and only then."""
     complexity: Level | None = None
     criticality: Level | None = None
     uncertainty: Level | None = None
@@ -98,6 +103,17 @@ class Span(Record):
         if self.duration_ms is None and self.ended_at is not None:
             object.__setattr__(self, "duration_ms", (self.ended_at - self.started_at) // timedelta(milliseconds=1))
         return self
+
+    @model_validator(mode="after")
+    def _a_guess_tells_who_guessed(self) -> Self:
+        if (self.guessed_type is None) != (self.guessed_by is None):
+            raise ValueError("guessed_type and guessed_by go together: give both or none")
+        return self
+
+    @property
+    def type_of_task(self) -> str | None:
+        """As stated, else as guessed: what delegations are compared by."""
+        return self.task_type or self.guessed_type
 
 
 class Reward(Record):

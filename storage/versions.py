@@ -22,6 +22,7 @@ _IDENTITY: Final = frozenset({"span_id", "source", "observed_at"})
 FACTS: Final = tuple(
     name for name in Span.model_fields if name not in KEPT_BY_STORE and name not in _IDENTITY and name not in STATE
 )
+_GUESS: Final = frozenset({"guessed_type", "guessed_by"})
 _RANK: Final = {source: rank for rank, source in enumerate(Source)}
 _FINALITY: Final = {Status.RUNNING: 0, Status.LOST: 1}
 
@@ -79,7 +80,7 @@ def _facts(version: Version) -> dict[str, tuple[Stamp, str, Any]]:
     """Every known fact with its stamp; each attribute is a fact of its own."""
     span = version.span
     known = {
-        name: (version.stamps.get(name, version.stamp), repr(value), value)
+        name: (version.stamps.get(name, version.stamp), _among_equals(span, name, value), value)
         for name in FACTS
         if name != "attributes" and (value := getattr(span, name)) is not None and value != ()
     }
@@ -87,6 +88,11 @@ def _facts(version: Version) -> dict[str, tuple[Stamp, str, Any]]:
     return known | {
         name: (version.stamps.get(name, version.stamp), _text(value), value) for name, value in attributes.items()
     }
+
+
+def _among_equals(span: Span, name: str, value: Any) -> str:
+    """Decides between values with equal stamps; a guess and who guessed are decided together."""
+    return repr((span.guessed_type, span.guessed_by) if name in _GUESS else value)
 
 
 def _order(span: Span) -> tuple[str, ...]:

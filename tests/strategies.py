@@ -25,6 +25,17 @@ def maybe(strategy: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
     return st.none() | strategy
 
 
+def guesses() -> st.SearchStrategy[dict[str, Any]]:
+    """What rules may have made of a task, and who they are."""
+    both = st.fixed_dictionaries(
+        {
+            "guessed_type": st.sampled_from(["search", "docs"]),
+            "guessed_by": st.sampled_from(["words/1", "words/2", "user_rule"]),
+        }
+    )
+    return st.just({}) | both
+
+
 @st.composite  # type: ignore[arg-type] # typeshed knows no keyword arguments here
 def spans(draw: st.DrawFn, **fixed: Any) -> Span:
     """Any span."""
@@ -56,6 +67,7 @@ def spans(draw: st.DrawFn, **fixed: Any) -> Span:
         "attributes": draw(st.dictionaries(names, json_values, max_size=3)),
         "source": draw(st.sampled_from(Source)),
         "observed_at": draw(maybe(times)),
+        **draw(guesses()),
     }
     return Span(**(drawn | fixed))
 
@@ -83,6 +95,7 @@ def versions_of_one_span(draw: st.DrawFn) -> list[Span]:
                 attributes=draw(st.dictionaries(st.sampled_from("ab"), st.integers(0, 1), max_size=2)),
                 source=draw(st.sampled_from(Source)),
                 observed_at=draw(maybe(st.sampled_from(few_times))),
+                **draw(guesses()),
             )
         )
     return sightings
@@ -112,6 +125,7 @@ def histories(draw: st.DrawFn) -> list[Span | Reward]:
                 cost_usd=draw(maybe(money)),
                 source=Source.STATED if span_id in stated else Source.CAPTURED,
                 observed_at=draw(maybe(st.just(datetime(2026, 11, 20, 12, 5 + second, tzinfo=UTC)))),
+                **draw(guesses()),
             )
         )
     told += draw(st.lists(rewards_of(every, ["session-1"]), max_size=4))

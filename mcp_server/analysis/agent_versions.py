@@ -99,7 +99,7 @@ def _verified_by_tasks(spans: Iterable[Span]) -> dict[_Tasks, list[Span]]:
     found: dict[_Tasks, list[Span]] = defaultdict(list)
     for span in spans:
         if is_verified(span):
-            found[span.model, span.task_type, span.complexity].append(span)
+            found[span.model, span.type_of_task, span.complexity].append(span)
     return found
 
 

@@ -131,7 +131,7 @@ def anomalies(
                 continue
             scaled = value * _SCALES.get(measure, 1.0)
             of_arm = histories[measure, arm_of(span), None]
-            of_type = None if span.task_type is None else histories[measure, arm_of(span), span.task_type]
+            of_type = None if span.type_of_task is None else histories[measure, arm_of(span), span.type_of_task]
             history = of_type if of_type is not None and len(of_type.values) >= OF_TYPE_FROM else of_arm
             if len(history.values) >= LEAST_HISTORY and (since is None or span.started_at >= since):
                 looked_at += 1

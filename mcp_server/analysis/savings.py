@@ -229,9 +229,9 @@ class _Test:
 def _tables(spans: Iterable[Span]) -> dict[tuple[str, Arm], dict[Level | None, _Cell]]:
     tables: dict[tuple[str, Arm], dict[Level | None, _Cell]] = defaultdict(lambda: defaultdict(_Cell))
     for span in sorted(spans, key=lambda span: span.span_id):
-        if span.task_type is None or span.model is None:
+        if span.type_of_task is None or span.model is None:
             continue
-        cell = tables[span.task_type, arm_of(span)][span.complexity]
+        cell = tables[span.type_of_task, arm_of(span)][span.complexity]
         cell.n += 1
         cost_usd = cost_of(span)
         if cost_usd is not None:

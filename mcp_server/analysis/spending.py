@@ -106,8 +106,8 @@ def inline_candidates(spans: Iterable[Span]) -> list[InlineCandidate]:
     """Kinds of small work that took at most 2 tool calls in the median, dearest first."""
     small: dict[tuple[str, str], list[Span]] = defaultdict(list)
     for span in in_order(spans):
-        if _is_small(span) and span.task_type is not None:
-            small[span.agent_type, span.task_type].append(span)
+        if _is_small(span) and span.type_of_task is not None:
+            small[span.agent_type, span.type_of_task].append(span)
     found: list[InlineCandidate] = []
     for (agent_type, task_type), some in sorted(small.items()):
         median = quantile(sorted(span.tool_call_count or 0 for span in some), 0.5)

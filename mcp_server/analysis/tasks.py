@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final, Protocol
 
+from storage.fields import plain_type
 from storage.vocabulary import Level
 
 RULES_VERSION: Final = 1
 """Stored beside what the rules found; it changes with `RULES`."""
 OTHER: Final = "other"
-TYPE_CHARS: Final = 40
 _TEXT_CHARS: Final = 2000
 _OPENING_CHARS: Final = 48
 
@@ -26,7 +26,7 @@ class Origin(StrEnum):
     CALLER = "caller"
     OPENING = "opening"  # of the description: the parent agent's own word
     USER_RULE = "user_rule"
-    TEXT = "text"  # a guess
+    WORDS = "words"  # a guess
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +54,10 @@ class Classifier(Protocol):
     def origin(self) -> Origin:
         """How far it is trusted."""
 
+    @property
+    def name(self) -> str:
+        """What is stored beside its findings: its origin, and the version of its rules where they have one."""
+
     def __call__(self, text: str) -> Guess:
         """What it says of a text."""
 
@@ -72,18 +76,37 @@ class Rule:
 
 
 RULES: Final = (
-    Rule("test", verbs=("test", "cover"), words=("unit test", "write test", "add test", "test suite", "run the test")),
-    Rule("debug", verbs=("debug", "diagnose", "reproduce"), words=("bug", "traceback", "root cause"), hints=("fix",)),
+    Rule(
+        "debug",
+        verbs=("debug", "diagnose", "reproduce", "troubleshoot"),
+        words=("bug", "traceback", "root cause", "find out why", "failing", "tests fail", "test fails", "build fails"),
+        hints=("fix", "mend", "repair", "investigate", "resolve"),
+    ),
+    Rule(
+        "test",
+        verbs=("test", "cover"),
+        words=("unit test", "integration test", "write test", "add test", "test suite", "run the test"),
+    ),
     Rule(
         "review",
         verbs=("review", "audit", "critique"),
-        words=("code review", "pull request"),
+        words=("code review", "security review", "pull request"),
         hints=("verify", "check"),
     ),
-    Rule("refactor", verbs=("refactor", "rename", "restructure"), words=("refactor", "clean up"), hints=("simplify",)),
-    Rule("docs", verbs=("document",), words=("readme", "docstring", "changelog", "documentation")),
+    Rule(
+        "refactor",
+        verbs=("refactor", "rename", "restructure"),
+        words=("refactor", "clean up"),
+        hints=("simplify", "extract", "split"),
+    ),
+    Rule("docs", verbs=("document",), words=("readme", "docstring", "changelog", "release note", "documentation")),
     Rule("ops", verbs=("deploy", "install", "configure", "migrate"), words=("dockerfile", "kubernetes", "deploy")),
-    Rule("plan", verbs=("plan", "outline"), words=("implementation plan", "roadmap"), hints=("design", "propose")),
+    Rule(
+        "plan",
+        verbs=("plan", "outline"),
+        words=("implementation plan", "roadmap"),
+        hints=("design", "propose", "draft"),
+    ),
     Rule(
         "research",
         verbs=("research", "compare"),
@@ -94,13 +117,13 @@ RULES: Final = (
         "search",
         verbs=("search", "locate", "grep", "explore"),
         words=("where is", "which file"),
-        hints=("find", "list"),
+        hints=("find", "list", "survey", "look", "read", "count", "map", "trace", "identify", "inspect", "understand"),
     ),
     Rule(
         "implement",
         verbs=("implement", "develop"),
         words=("implement", "new feature"),
-        hints=("add", "create", "write", "build"),
+        hints=("add", "create", "write", "build", "update", "change", "extend", "make", "port"),
     ),
 )
 TASK_TYPES: Final = (*(rule.task_type for rule in RULES), OTHER)
@@ -109,7 +132,7 @@ TASK_TYPES: Final = (*(rule.task_type for rule in RULES), OTHER)
 _OPENING: Final = re.compile(r"\s*\[\s*([^\W_][\w -]{0,39}?)\s*(?:/\s*(low|medium|high)\s*)?\]", re.IGNORECASE)
 _FIRST_WORD: Final = re.compile(r"\W*(?:(?:please|you|must|should|can|could|now|to|task)\W+){0,4}(\w+)")
 _HIGH: Final = ("end to end", "from scratch", "across the codebase", "across the whole", "redesign")
-_STEP: Final = re.compile(r"^\s*(?:\d{1,2}[.)]|[-*])\s", re.MULTILINE)
+_STEP: Final = re.compile(r"^[ \t]*(?:\d{1,2}[.)]|[-*])\s", re.MULTILINE)
 _MANY_STEPS: Final = 5
 _SHORT_CHARS: Final = 160
 _LONG_CHARS: Final = 1500
@@ -120,6 +143,7 @@ class OpeningClassifier:
     """Reads `[type/complexity]` at the beginning, for example `[search/low]`."""
 
     origin: Final = Origin.OPENING
+    name: Final = f"{Origin.OPENING}/{RULES_VERSION}"
 
     def __init__(self, known: Iterable[str] = TASK_TYPES) -> None:
         """A reader of openings.
@@ -143,32 +167,37 @@ class OpeningClassifier:
 class WordClassifier:
     """Guesses from words: the verb that a task begins with, else words anywhere, by the first rule that fits."""
 
-    origin: Final = Origin.TEXT
+    origin: Final = Origin.WORDS
 
-    def __init__(self, rules: Sequence[Rule] = RULES) -> None:
-        """A classifier with some rules, in order."""
+    def __init__(self, rules: Sequence[Rule] = RULES, version: int = RULES_VERSION, *, complexity: bool = True) -> None:
+        """A classifier.
+
+        Args:
+            rules: in order.
+            version: the number by which these rules are known.
+            complexity: whether to say something of that, too: it takes as long again.
+        """
+        self.name = f"{Origin.WORDS}/{version}"
+        self._judges_complexity = complexity
         self._by_verb = {verb: rule.task_type for rule in reversed(rules) for verb in rule.verbs}
         self._by_hint = {verb: rule.task_type for rule in reversed(rules) for verb in rule.hints}
-        self._by_words = [
-            (rule.task_type, re.compile(rf"\b(?:{'|'.join(map(re.escape, rule.words))})"))
-            for rule in rules
-            if rule.words
-        ]
+        self._by_words = [(rule.task_type, word) for rule in rules for word in rule.words]
 
     def __call__(self, text: str) -> Guess:
         """Type and complexity by the first 2,000 characters."""
         head = text[:_TEXT_CHARS].lower()
         task_type = self._type(head)
-        return Guess(task_type, _complexity(head, len(text), task_type))
+        return Guess(task_type, _complexity(head, len(text), task_type) if self._judges_complexity else None)
 
     def _type(self, head: str) -> str | None:
         first = _FIRST_WORD.match(head)
         verb = first[1] if first is not None else ""
-        words = (task_type for task_type, words in self._by_words if words.search(head))
+        words = (task_type for task_type, word in self._by_words if _begins_a_word(head, word))
         return self._by_verb.get(verb) or next(words, None) or self._by_hint.get(verb)
 
 
 DEFAULT_CLASSIFIERS: Final[tuple[Classifier, ...]] = (OpeningClassifier(), WordClassifier())
+TYPE_CLASSIFIERS: Final[tuple[Classifier, ...]] = (OpeningClassifier(), WordClassifier(complexity=False))
 
 
 def classified(
@@ -197,12 +226,30 @@ def classified(
                 given, type_origin = plain_type(guess.task_type), classifier.origin
             if complexity is None and guess.complexity is not None:
                 complexity, complexity_origin = guess.complexity, classifier.origin
-    return Classified(given or OTHER, type_origin or Origin.TEXT, complexity, complexity_origin)
+    return Classified(given or OTHER, type_origin or Origin.WORDS, complexity, complexity_origin)
 
 
-def plain_type(task_type: str) -> str | None:
-    """A type as it is stored: lower case, single spaces, at most 40 characters; None if nothing is left."""
-    return " ".join(task_type.lower().split())[:TYPE_CHARS].strip() or None
+def guessed(texts: Sequence[str], classifiers: Sequence[Classifier] = TYPE_CLASSIFIERS) -> tuple[str, str] | None:
+    """The type of a task that nobody stated, and the name of the classifier that says so; None where none does.
+
+    Args:
+        texts: as for `classified`.
+        classifiers: as for `classified`.
+    """
+    for classifier in classifiers:
+        for text in texts:
+            task_type = plain_type(classifier(text).task_type or "")
+            if task_type is not None:
+                return task_type, classifier.name
+    return None
+
+
+def _begins_a_word(text: str, beginning: str) -> bool:
+    """Whether a word of the text begins so. A regular expression would look at every place of the text."""
+    place = text.find(beginning)
+    while place > 0 and (text[place - 1].isalnum() or text[place - 1] == "_"):
+        place = text.find(beginning, place + 1)
+    return place >= 0
 
 
 def _complexity(head: str, length: int, task_type: str | None) -> Level | None:

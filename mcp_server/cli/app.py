@@ -13,7 +13,8 @@ import click
 
 from mcp_server.cli.late import Late
 from mcp_server.ingest.redaction import Redactor
-from mcp_server.ingest.texts import TextKeeper
+from mcp_server.ingest.texts import Guesser, TextKeeper
+from mcp_server.service.guessing import TypeGuesser
 from mcp_server.settings import Settings, load
 from storage.opening import open_store
 from storage.store import Store
@@ -24,7 +25,10 @@ if TYPE_CHECKING:
     from mcp_server.service.exporting import Exporting
     from mcp_server.service.importing import Importing
     from mcp_server.service.recording import Recording
+    from mcp_server.service.replaying import Replaying
     from mcp_server.service.reporting import Reporting
+    from mcp_server.service.ruling import Ruling
+    from mcp_server.service.user_files import UserFiles
 
 Result = TypeVar("Result")
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -38,13 +42,15 @@ class App:
 
     settings: Settings
     store: Store
+    guess: Guesser
+    """What it makes of tasks of which nobody states the type."""
     patience_s: float | None = None
     """How long an answer may wait for what running sessions tell; None waits for all of it."""
 
     @cached_property
     def keep(self) -> TextKeeper:
         """What becomes of texts before they are kept."""
-        return TextKeeper(Redactor(os.environ), content=self.settings.content == "full")
+        return TextKeeper(Redactor(os.environ), content=self.settings.content == "full", guess=self.guess)
 
     @cached_property
     def reporting(self) -> "Reporting":
@@ -70,6 +76,27 @@ class App:
         from mcp_server.service.exporting import Exporting  # noqa: PLC0415 - as above
 
         return Exporting(self.store, feed=self.capturing)
+
+    @cached_property
+    def replaying(self) -> "Replaying":
+        """Says what following the advice would have changed."""
+        from mcp_server.service.replaying import Replaying  # noqa: PLC0415 - as above
+
+        return Replaying(self.store, feed=self.capturing)
+
+    @cached_property
+    def ruling(self) -> "Ruling":
+        """Proposes learned rules for files of the user."""
+        from mcp_server.service.ruling import Ruling  # noqa: PLC0415 - as above
+
+        return Ruling(self.store, self.user_files, feed=self.capturing)
+
+    @cached_property
+    def user_files(self) -> "UserFiles":
+        """Changes files of the user, and remembers what they held."""
+        from mcp_server.service.user_files import UserFiles  # noqa: PLC0415 - as above
+
+        return UserFiles(self.settings.edits)
 
     @cached_property
     def recording(self) -> "Recording":
@@ -119,9 +146,10 @@ class App:
 async def opened(db: str | None, patience_s: float | None = None) -> AsyncIterator[App]:
     """The app on the database that is meant, closed at the end whatever happens."""
     settings = load({"db": db})
+    guess = TypeGuesser(settings.task_types)
     store = open_store(settings.db, synchronous=settings.synchronous)
     try:
-        yield App(settings, store, patience_s)
+        yield App(settings, store, guess, patience_s)
     finally:
         with anyio.CancelScope(shield=True):
             await store.close()

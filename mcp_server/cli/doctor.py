@@ -14,7 +14,11 @@ _COLOURS = {"ok": "green", "warning": "yellow", "problem": "red"}
 
 
 @click.command()
-@click.option("--fix", is_flag=True, help="First do what is safe: take in what waits, close the database to others.")
+@click.option(
+    "--fix",
+    is_flag=True,
+    help="First do what is safe: take in what waits, guess missing types of tasks, close the database to others.",
+)
 @click.option("--rebuild", is_flag=True, help="First sum all delegations up anew, for statistics that are in doubt.")
 @json_option
 @database_option
@@ -25,7 +29,7 @@ def command(db: str | None, *, fix: bool, rebuild: bool, as_json: bool) -> None:
     """
 
     async def looking(app: App) -> list[Finding]:
-        checkup = Checkup(app.store, app.importing, app.capturing, app.settings)
+        checkup = Checkup(app.store, app.importing, app.capturing, app.settings, app.guess)
         if rebuild:
             await checkup.rebuild()
         if fix:

@@ -21,6 +21,8 @@ COMMANDS: Final = {
     "credit": "credit",
     "stats": "stats",
     "reward": "reward",
+    "rules": "rules",
+    "replay": "replay",
     "export": "export",
     "doctor": "doctor",
     "prune": "prune",

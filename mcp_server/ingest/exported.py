@@ -10,7 +10,9 @@ from storage.versions import KEPT_BY_STORE
 from storage.vocabulary import RewardSource, SpanKind
 
 _TEXTS: Final = ("task", "output", "error")
-_NAMES: Final = ("agent_type", "agent_version", "model", "effort", "client", "branch", "task_type")
+_NAMES: Final = (
+    "agent_type", "agent_version", "model", "effort", "client", "branch", "task_type", "guessed_type", "guessed_by",
+)  # fmt: skip
 _IDS: Final = ("span_id", "session_id", "parent_span_id", "agent_id", "tool_use_id")
 _DIGEST_BYTES: Final = 8
 
@@ -29,6 +31,9 @@ def records(line: dict[str, Any], keep: TextKeeper) -> tuple[Span, Reward | None
     changed["name"] = _name(span, keep)
     changed["tool_sequence"] = tuple(name for tool in span.tool_sequence if (name := keep.name(tool)) is not None)
     changed["attributes"] = keep.attributes(span.attributes)
+    if "guessed_type" not in line and span.kind is SpanKind.DELEGATION and span.task_type is None:
+        guess = keep.guess(span.name, span.task)  # by a version that did not guess yet
+        changed |= guess._asdict() if guess else {}
     span = Span.model_validate({**span.model_dump(), **changed})
     if line.get("reward") is None:
         return span, None

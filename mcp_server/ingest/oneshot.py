@@ -38,6 +38,7 @@ def records(line: dict[str, Any], log: str, place: int, keep: TextKeeper) -> tup
         raise ValueError(f"timestamp {line.get('timestamp')!r} is no time")
     ended_at, duration_ms = time_of(logged_us), _known_count(line.get("duration_ms"))
     tools = line.get("tool_sequence")
+    guess = keep.guess(_known(line.get("task_input")))
     span_id = keep.identifier(_known(line.get("span_id"))) or _digest(log, str(place), json.dumps(line))
     span = Span(
         span_id=span_id,
@@ -46,6 +47,7 @@ def records(line: dict[str, Any], log: str, place: int, keep: TextKeeper) -> tup
         model=keep.name(_known(line.get("model"))),
         client=CLIENT,
         task=keep.text(_known(line.get("task_input"))),
+        **(guess._asdict() if guess else {}),
         output=keep.text(_known(line.get("summary"))),
         status=Status.OK,  # its hook fired only when an agent had finished
         started_at=ended_at - timedelta(milliseconds=duration_ms or 0),

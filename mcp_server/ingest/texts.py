@@ -3,10 +3,10 @@
 import hashlib
 import json
 import re
-from collections.abc import Callable
-from typing import Any, Final
+from collections.abc import Callable, Sequence
+from typing import Any, Final, NamedTuple
 
-from storage.fields import ATTRIBUTES_LIMIT_BYTES, ID_LIMIT, NAME_LIMIT, TEXT_LIMIT_BYTES, clip, well_formed
+from storage.fields import ATTRIBUTES_LIMIT_BYTES, ID_LIMIT, NAME_LIMIT, TEXT_LIMIT_BYTES, clip, plain_type, well_formed
 
 PATH_LIMIT: Final = 4096
 _MARGIN: Final = 4096  # so that a secret across the cut is seen whole before the cut
@@ -17,12 +17,27 @@ _CLIENTS_OWN_ID: Final = re.compile(r"(?:toolu|srvtoolu|msg|req)_\w{1,100}|[0-9a
 _ESCAPED_IN_JSON: Final = re.compile(r'["\\\x00-\x1f]')
 
 
+class Guess(NamedTuple):
+    """A type of task that nobody stated, in the fields of a span."""
+
+    guessed_type: str
+    guessed_by: str
+
+
+Guesser = Callable[[Sequence[str]], Guess | None]
+"""What it makes of texts that describe one task, the most telling first."""
+
+
 class TextKeeper:
     """Decides what is kept of texts and names. Every string of a transcript passes through one of these."""
 
-    def __init__(self, redact: Callable[[str], str], *, content: bool = True) -> None:
-        """Keep what `redact` leaves; with `content=False` names and figures only, and no text at all."""
+    def __init__(self, redact: Callable[[str], str], *, content: bool = True, guess: Guesser | None = None) -> None:
+        """Keep what `redact` leaves; with `content=False` names and figures only, and no text at all.
+
+        What `guess` makes of a text is a name, and kept in any case.
+        """
         self._redact = redact
+        self._guess = guess
         self._content = content
         self._names: dict[tuple[str, int], str] = {}
 
@@ -52,6 +67,16 @@ class TextKeeper:
         if len(raw) <= limit and len(self._names) < _REMEMBERED:
             self._names[raw, limit] = kept
         return kept or None
+
+    def task_type(self, raw: str | None) -> str | None:
+        """A type of task as somebody states it."""
+        kept = self.name(raw)
+        return None if kept is None else plain_type(kept)
+
+    def guess(self, *raw: str | None) -> Guess | None:
+        """A type for a task of which nobody states one, from the words that describe it, before they are left out."""
+        known = [text for text in raw if text]
+        return self._guess(known) if self._guess is not None and known else None
 
     def identifier(self, raw: str | None) -> str | None:
         """An id. One that no client of ours would make, and that cannot be kept as it is, becomes its hash."""

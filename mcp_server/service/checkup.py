@@ -10,10 +10,12 @@ import anyio.to_thread
 
 from mcp_server.ingest.claude_code import layout
 from mcp_server.ingest.claude_code.installation import Installation, installation
+from mcp_server.ingest.texts import Guesser
 from mcp_server.service import capture_checks
 from mcp_server.service.capturing import Capturing
 from mcp_server.service.findings import Finding, State
 from mcp_server.service.importing import Importing
+from mcp_server.service.untyped import guess_untyped
 from mcp_server.settings import APP_NAME, Settings
 from storage.errors import StoreError
 from storage.queries import PageRequest
@@ -27,8 +29,19 @@ _PRIVATE: Final = stat.S_IRWXG | stat.S_IRWXO
 class Checkup:
     """Looks at the database, the client's transcripts and how long they will be there."""
 
-    def __init__(self, store: Store, importing: Importing, capturing: Capturing, settings: Settings) -> None:
-        """Look at what these settings mean."""
+    def __init__(
+        self, store: Store, importing: Importing, capturing: Capturing, settings: Settings, guess: Guesser
+    ) -> None:
+        """Look at what these settings mean.
+
+        Args:
+            store: where spans are kept.
+            importing: reads transcripts.
+            capturing: takes in what running clients tell.
+            settings: as they hold for this process.
+            guess: for tasks of which nobody stated the type.
+        """
+        self._guess = guess
         self._store = store
         self._capturing = capturing
         self._importing = importing
@@ -44,7 +57,7 @@ class Checkup:
         return [*found, *await self._capture(client), *await self._transcripts(client)]
 
     async def mend(self) -> None:
-        """Do what is safe: take in what waits, and close the database to others.
+        """Do what is safe: take in what waits, guess types that nobody guessed yet, close the database to others.
 
         Raises:
             StoreError: the store cannot keep what was found.
@@ -54,6 +67,7 @@ class Checkup:
             await self.rebuild()
         await self._capturing.catch_up()
         await self._importing.paths([self._settings.claude_config / layout.PROJECTS])
+        await guess_untyped(self._store, self._guess)
 
     async def rebuild(self) -> None:
         """Sum all delegations up anew.

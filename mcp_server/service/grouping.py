@@ -50,6 +50,7 @@ def total(groups: Sequence[Group]) -> Group | None:
         tokens={name: _total(group.tokens[name] for group in groups) for name in groups[0].tokens},
         tool_calls=sum(group.tool_calls for group in groups),
         tool_errors=sum(group.tool_errors for group in groups),
+        guessed_n=sum(group.guessed_n for group in groups),
         durations=Sketch(sum(group.durations.counts for group in groups)),
     )
 
@@ -72,6 +73,8 @@ def _value(span: Span, dimension: Dimension) -> str | None:
         return span.started_at.date().isoformat()
     if dimension is Dimension.WEEK:
         return (span.started_at.date() - timedelta(days=span.started_at.weekday())).isoformat()
+    if dimension is Dimension.TASK_TYPE:
+        return span.type_of_task
     value: str | None = getattr(span, dimension.value)
     return value
 
@@ -95,6 +98,7 @@ def _group(key: _Key, by: Sequence[Dimension], spans: Sequence[Span]) -> Group:
         tokens={name: _total(getattr(span, name) for span in spans) for name in _TOKENS},
         tool_calls=_total(span.tool_call_count for span in spans) or 0,
         tool_errors=_total(span.tool_error_count for span in spans) or 0,
+        guessed_n=sum(span.task_type is None and span.guessed_type is not None for span in spans),
         durations=Sketch.of(span.duration_ms for span in spans if span.duration_ms is not None),
     )
 

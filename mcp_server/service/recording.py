@@ -63,8 +63,12 @@ class StatedSpan(BaseModel):
     cache_write_5m_tokens: Tokens | None = None
     cache_write_1h_tokens: Tokens | None = None
     cost_usd: Annotated[float | None, Field(ge=0, le=1e9, allow_inf_nan=False)] = None
-    task_type: Word | None = None
-    complexity: Annotated[Level | None, Field(description="As judged before delegating")] = None
+    task_type: Annotated[Word | None, Field(description="search, implement, debug, test, review, ... or your own")] = (
+        None
+    )
+    complexity: Annotated[
+        Level | None, Field(description="Judged before delegating: low one known place, high unknown or many parts")
+    ] = None
     criticality: Level | None = None
     uncertainty: Level | None = None
     project: Annotated[str | None, Field(min_length=1, max_length=4096)] = None
@@ -101,7 +105,7 @@ def _now() -> datetime:
     return datetime.now(UTC)
 
 
-_NAMES: Final = frozenset({"agent_type", "model", "project", "branch", "task_type"})
+_NAMES: Final = frozenset({"agent_type", "model", "project", "branch"})
 
 
 class Recording:
@@ -287,6 +291,10 @@ class Recording:
             given["name"] = self._keep.line(given["name"])
         for name in _NAMES & given.keys():
             given[name] = self._keep.name(given[name]) or given[name]
+        if row.task_type is not None:
+            given["task_type"] = self._keep.task_type(row.task_type)
+        elif row.kind == "delegation" and (guess := self._keep.guess(row.name, row.task)) is not None:
+            given |= guess._asdict()
         if "tool_sequence" in given:
             given["tool_sequence"] = [self._keep.name(tool) or tool for tool in given["tool_sequence"]]
         if "attributes" in given:

@@ -19,6 +19,7 @@ from mcp_server.service.session_tree import critical_ms, node_object, repair_obj
 from mcp_server.service.shapes import Detail, session_object, span_object
 from mcp_server.service.statistics import Statistics
 from storage.errors import BadCursor
+from storage.fields import plain_type
 from storage.queries import AGENT_RUNS, ALL_KINDS, CALLS, Dimension, Page, PageRequest, SpanFilter
 from storage.records import Span
 from storage.store import Store
@@ -161,7 +162,7 @@ class Reporting:
         question = SpanFilter(
             agent_types=agents,
             model=model,
-            task_type=task_type,
+            task_type=task_type and plain_type(task_type),
             outcome=outcome,
             status=status,
             project=project,

@@ -18,6 +18,7 @@ _SUMMARY: Final = (
 )  # fmt: skip
 _IN_ANY_CASE: Final = frozenset(SKELETON)
 SUMMARY_TEXT: Final = 240
+STATED_ORIGIN: Final = "caller"
 TEXTS: Final = ("task", "output", "error")
 
 
@@ -30,6 +31,8 @@ def span_object(span: Span, detail: Detail) -> dict[str, Any]:
     shown = {
         name: _shown(value) for name in names for value in [values[name]] if name in _IN_ANY_CASE or not _empty(value)
     }
+    if span.type_of_task is not None:
+        shown |= {"task_type": span.type_of_task, "task_type_origin": type_origin(span)}
     if detail == "summary":
         tokens = [
             count
@@ -48,6 +51,11 @@ def span_object(span: Span, detail: Detail) -> dict[str, Any]:
             if name in shown:
                 shown[name] = shorten(shown[name], SUMMARY_TEXT)
     return shown
+
+
+def type_origin(span: Span) -> str | None:
+    """Whose word the type of a span's task is: `caller` where it was stated; else the rules that guessed it."""
+    return STATED_ORIGIN if span.task_type is not None else (span.guessed_by or "").partition("/")[0] or None
 
 
 def exported(span: Span) -> dict[str, Any]:

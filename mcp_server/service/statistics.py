@@ -145,6 +145,7 @@ class _Comparison:
         return {
             "key": group.key,
             **figures(group),
+            **({"guessed_type_n": group.guessed_n} if Dimension.TASK_TYPE in group.key else {}),
             "cost_share": None if self._whole is None else cost_share(group, self._whole),
             "trend": None
             if self._before is None

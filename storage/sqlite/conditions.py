@@ -7,11 +7,13 @@ from storage.fields import well_formed
 from storage.queries import SpanFilter
 from storage.sqlite import rows, search
 
+TYPE_OF_TASK: Final = "coalesce(task_type, guessed_type)"
+"""`Span.type_of_task`."""
 _CONDITIONS: Final = {
     "session_id": "session_id = :session_id",
     "agent_types": "agent_type in (select value from json_each(:agent_types))",
     "model": "model = :model",
-    "task_type": "task_type = :task_type",
+    "task_type": f"{TYPE_OF_TASK} = :task_type",
     "outcome": "outcome = :outcome",
     "status": "status = :status",
     "project": "project = :project",

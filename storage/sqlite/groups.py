@@ -18,7 +18,7 @@ _SECONDS: Final = "(started_us - 999999 * (started_us < 0)) / 1000000"
 EXPRESSIONS: Final = {
     Dimension.AGENT_TYPE: "agent_type",
     Dimension.MODEL: "model",
-    Dimension.TASK_TYPE: "task_type",
+    Dimension.TASK_TYPE: conditions.TYPE_OF_TASK,
     Dimension.PROJECT: "project",
     Dimension.AGENT_VERSION: "agent_version",
     Dimension.COMPLEXITY: "complexity",
@@ -53,6 +53,7 @@ _EXPRESSIONS: Final = {
     **{f"{name}_tokens": f"total({name}_tokens)" for name in TOKENS},
     "tool_calls": "total(tool_call_count)",
     "tool_errors": "total(tool_error_count)",
+    "guessed_n": "count(*) filter (where task_type is null and guessed_type is not null)",
 }
 _SUMS: Final = ", ".join(_EXPRESSIONS[name] for name in SUMS)
 _DURATIONS: Final = "json_group_array(duration_ms) filter (where duration_ms is not null)"

@@ -20,9 +20,9 @@ from storage.vocabulary import SpanKind, Tier
 ARM: Final = ("agent_type", "model")
 SUM_KEY: Final = ("day", *ARM, "task_type", "complexity", "epoch")
 SUMS: Final = tuple(f"{tier}_{what}" for tier in Tier for what in ("n", "reward", "success_n"))
-_SAME: Final = ("span_id", *ARM, "agent_version", "task_type", "complexity", "reward", "tool_call_count")
+_SAME: Final = ("span_id", *ARM, "agent_version", "complexity", "reward", "tool_call_count")
 """Columns that lessons and spans have in common."""
-_COLUMNS: Final = (*_SAME, "day", "source", "epoch")
+_COLUMNS: Final = (*_SAME, "task_type", "day", "source", "epoch")
 _PLACE: Final = {tier: place * 3 for place, tier in enumerate(Tier)}
 _AT_ONCE: Final = 2_000
 
@@ -167,7 +167,8 @@ def _facts(span: sqlite3.Row) -> dict[str, Any] | None:
         return None
     ended_us = span["started_us"] if span["ended_us"] is None else span["ended_us"]
     same = {name: span[name] for name in (*_SAME, "task")}
-    return {**same, "day": ended_us // DAY_US, "source": span["reward_source"]}
+    task_type = span["task_type"] or span["guessed_type"]
+    return {**same, "task_type": task_type, "day": ended_us // DAY_US, "source": span["reward_source"]}
 
 
 def _keep(connection: sqlite3.Connection, held: Row | None, facts: Mapping[str, Any], sums: "_Sums") -> bool:

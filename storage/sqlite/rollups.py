@@ -31,7 +31,7 @@ SUMS: Final = (
     *(f"{tier}_{what}" for tier in Tier for what in ("n", "reward", "reward_squared")),
     "cost_n", "cost_nano_usd",
     *(f"{tokens}_{what}" for tokens in TOKENS for what in ("n", "tokens")),
-    "tool_calls", "tool_errors",
+    "tool_calls", "tool_errors", "guessed_n",
 )  # fmt: skip
 MICRO: Final = 1_000_000
 NANO: Final = 1_000_000_000
@@ -44,6 +44,7 @@ _VERIFIED_SUCCESS: Final = _PLACES["verified_success_n"]
 _COST: Final = _PLACES["cost_n"]
 _TOKENS: Final = [(f"{tokens}_tokens", _PLACES[f"{tokens}_n"]) for tokens in TOKENS]
 _TOOL_CALLS: Final = _PLACES["tool_calls"]
+_GUESSED: Final = _PLACES["guessed_n"]
 _REAL: Final = frozenset(
     place for name, place in _PLACES.items() if name.endswith(("_usd", "_tokens")) or name.startswith("tool_")
 )
@@ -103,7 +104,7 @@ class Deltas:
 
     def _count(self, span: Span, sign: int) -> None:
         fine: Key = (
-            span.agent_type, span.model, span.task_type, span.project, span.complexity, span.agent_version
+            span.agent_type, span.model, span.type_of_task, span.project, span.complexity, span.agent_version
         )  # fmt: skip
         coarse = (*fine[:COARSE_KEY], *(None,) * (len(KEY) - COARSE_KEY))
         day = day_of(span.started_at)
@@ -161,6 +162,8 @@ def _facts(span: Span) -> list[tuple[int, int]]:
         if count is not None:
             facts += ((place, 1), (place + 1, count))
     facts += ((_TOOL_CALLS, span.tool_call_count or 0), (_TOOL_CALLS + 1, span.tool_error_count or 0))
+    if span.task_type is None and span.guessed_type is not None:
+        facts.append((_GUESSED, 1))
     return facts
 
 

@@ -21,9 +21,9 @@ _MICROSECOND: Final = timedelta(microseconds=1)
 
 _AS_THEY_ARE: Final = (
     "span_id", "session_id", "parent_span_id", "name", "agent_type", "agent_id", "tool_use_id", "agent_version",
-    "model", "effort", "client", "project", "branch", "task_type", "duration_ms", "tool_call_count",
-    "tool_error_count", "input_tokens", "output_tokens", "cache_read_tokens", "cache_write_5m_tokens",
-    "cache_write_1h_tokens", "cost_usd", "subtree_cost_usd", "reward",
+    "model", "effort", "client", "project", "branch", "task_type", "guessed_type", "guessed_by", "duration_ms",
+    "tool_call_count", "tool_error_count", "input_tokens", "output_tokens", "cache_read_tokens",
+    "cache_write_5m_tokens", "cache_write_1h_tokens", "cost_usd", "subtree_cost_usd", "reward",
 )  # fmt: skip
 _WORDS: Final[Mapping[str, Mapping[str, StrEnum]]] = {
     name: {word.value: word for word in words}

@@ -19,6 +19,7 @@ _VERIFIED: Final = _PLACES["verified_n"]
 _VERIFIED_SUCCESS: Final = _PLACES["verified_success_n"]
 _COST: Final = _PLACES["cost_n"]
 _TOOL_CALLS: Final = _PLACES["tool_calls"]
+_GUESSED: Final = _PLACES["guessed_n"]
 
 
 class Totals:
@@ -74,6 +75,7 @@ def _group(by: Sequence[Dimension], key: Key, sums: Sequence[float], durations: 
         tokens={name: int(sums[place + 1]) if sums[place] else None for name, place in _TOKENS},
         tool_calls=int(sums[_TOOL_CALLS]),
         tool_errors=int(sums[_TOOL_CALLS + 1]),
+        guessed_n=int(sums[_GUESSED]),
         durations=Sketch(durations),
     )
 

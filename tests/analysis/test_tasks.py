@@ -6,15 +6,14 @@ from hypothesis import strategies as st
 
 from mcp_server.analysis.tasks import (
     DEFAULT_CLASSIFIERS,
-    TYPE_CHARS,
     Guess,
     OpeningClassifier,
     Origin,
     Rule,
     WordClassifier,
     classified,
-    plain_type,
 )
+from storage.fields import TASK_TYPE_LIMIT, plain_type
 from storage.vocabulary import Level
 
 
@@ -44,6 +43,11 @@ def test_the_opening_of_a_description_says_type_and_complexity(text: str, expect
         ("Write unit tests for the parser", "test"),
         ("Find the root cause of the flaky login", "debug"),
         ("Fix the typo", "debug"),
+        ("Fix the failing unit tests", "debug"),
+        ("The unit tests fail since the last change: find out why", "debug"),
+        ("Add integration tests for the API", "test"),
+        ("Survey the project", "search"),
+        ("Extract what both readers share", "refactor"),
         ("Please review the changes on this branch", "review"),
         ("Rename `Foo` to `Bar` everywhere", "refactor"),
         ("Update the README", "docs"),
@@ -78,7 +82,7 @@ def test_the_caller_beats_the_opening_and_the_opening_beats_words() -> None:
     assert (found.task_type, found.type_origin) == ("audit", Origin.CALLER)
     assert (found.complexity, found.complexity_origin) == (Level.HIGH, Origin.OPENING)
     found = classified(["Look into it", "Find the parser"])
-    assert (found.task_type, found.type_origin, found.complexity) == ("search", Origin.TEXT, Level.LOW)
+    assert (found.task_type, found.type_origin, found.complexity) == ("search", Origin.WORDS, Level.LOW)
 
 
 def test_a_task_that_says_nothing_is_other_and_of_no_complexity() -> None:
@@ -89,6 +93,7 @@ def test_a_task_that_says_nothing_is_other_and_of_no_complexity() -> None:
 def test_types_and_classifiers_are_data() -> None:
     class Always:
         origin = Origin.USER_RULE
+        name = "always"
 
         def __call__(self, text: str) -> Guess:
             return Guess("bakery") if "bread" in text else Guess()
@@ -101,5 +106,5 @@ def test_types_and_classifiers_are_data() -> None:
 @given(st.text(max_size=4_000))
 def test_any_text_has_a_type_that_can_be_stored(text: str) -> None:
     found = classified([text], classifiers=DEFAULT_CLASSIFIERS)
-    assert 0 < len(found.task_type) <= TYPE_CHARS
+    assert 0 < len(found.task_type) <= TASK_TYPE_LIMIT
     assert plain_type(found.task_type) == found.task_type

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from mcp_server.ingest.pricing import Price, cost_usd
 from mcp_server.ingest.texts import TextKeeper
+from mcp_server.service.guessing import TypeGuesser
 from mcp_server.service.importing import Importing
 from storage.queries import ALL_KINDS, PageRequest, SpanFilter, Target
 from storage.records import Reward, Span
@@ -18,7 +19,7 @@ SESSIONS: Final = Path(__file__).parent / "sessions"
 SCENARIOS: Final = sorted(path.parent.name for path in SESSIONS.glob("*/expected.json"))
 LONG_AFTER: Final = datetime(2027, 1, 1, tzinfo=UTC)
 """Nothing of what was captured still runs then."""
-VERBATIM: Final = TextKeeper(lambda text: text)
+VERBATIM: Final = TextKeeper(lambda text: text, guess=TypeGuesser())
 
 
 def projects(scenario: str) -> Path:

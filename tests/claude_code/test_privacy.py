@@ -11,6 +11,7 @@ from typing import Any, Final
 import pytest
 
 from mcp_server.ingest.texts import TextKeeper
+from mcp_server.service.guessing import TypeGuesser
 from storage.opening import open_store
 from storage.store import Store
 from tests.claude_code import captured, scripted
@@ -118,7 +119,10 @@ async def test_a_secret_in_an_id_becomes_its_hash(scenario: str, tmp_path: Path)
 @pytest.mark.parametrize("scenario", SCENARIOS)
 async def test_without_content_no_text_is_stored(scenario: str, tmp_path: Path) -> None:
     _plant(scenario, tmp_path / "projects", _STRUCTURE | _IDS | _NAMES)
-    assert await _found(tmp_path / "projects", tmp_path / "x.db", TextKeeper(str, content=False)) == []
+    assert (
+        await _found(tmp_path / "projects", tmp_path / "x.db", TextKeeper(str, content=False, guess=TypeGuesser()))
+        == []
+    )
 
 
 async def test_the_search_itself_finds_what_is_there(tmp_path: Path) -> None:
@@ -136,7 +140,8 @@ async def test_figures_and_states_are_the_same_without_content(
     scenario: str, store: Store, without_content: Callable[[], Store]
 ) -> None:
     await captured.importing(store).paths([captured.projects(scenario)])
-    other = await captured.whole(without_content, captured.projects(scenario), keep=TextKeeper(str, content=False))
+    keep = TextKeeper(str, content=False, guess=TypeGuesser())
+    other = await captured.whole(without_content, captured.projects(scenario), keep=keep)
     texts = {"task", "output", "error", "name", "reward", "reward_source"}
     with_content = await captured.every_span(store)
     assert other.spans.keys() == with_content.keys()

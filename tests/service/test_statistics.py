@@ -39,6 +39,9 @@ def started(row: Row) -> datetime:
 
 
 def value_of(row: Row, dimension: Dimension) -> str | None:
+    if dimension is Dimension.TASK_TYPE:
+        stated: str | None = row["task_type"]
+        return row["guessed_type"] if stated is None else stated
     day = started(row).date()
     if dimension is Dimension.WEEK:
         return (day - timedelta(days=day.weekday())).isoformat()
@@ -138,6 +141,12 @@ def slow_figures(rows: Sequence[Row]) -> Row:
     }
 
 
+def guesses(rows: Sequence[Row], by: Sequence[Dimension]) -> Row:
+    if Dimension.TASK_TYPE not in by:
+        return {}
+    return {"guessed_type_n": sum(row["task_type"] is None and row["guessed_type"] is not None for row in rows)}
+
+
 def slow_trend(rows: Sequence[Row], before: Sequence[Row]) -> Row:
     change = None
     if min(len(judged(rows)), len(judged(before))) >= 5:
@@ -177,6 +186,7 @@ def slow_answer(rows: list[Row], by: Sequence[Dimension], since: datetime | None
         groups[key] = {
             "key": {one.value: value for one, value in zip(by, key, strict=True)},
             **slow_figures(own),
+            **guesses(own, by),
             "cost_share": near(sum(costs) / whole_cost) if costs and whole_cost else None,
             "trend": slow_trend(own, earlier) if before and not is_timely else None,
         }

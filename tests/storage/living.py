@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from storage.records import Reward, Span
 from storage.vocabulary import Level, RewardSource, Source, SpanKind, Status
 from tests.factories import a_reward
-from tests.strategies import maybe
+from tests.strategies import guesses, maybe
 
 FIRST = datetime(2026, 11, 18, 12, tzinfo=UTC)
 HOURS = st.integers(0, 96)
@@ -28,6 +28,7 @@ def sightings(draw: st.DrawFn) -> Span:
         agent_type=draw(st.sampled_from(["Explore", "Plan"])),
         model=draw(maybe(st.sampled_from(["small", "large"]))),
         task_type=draw(maybe(st.sampled_from(["search", "docs"]))),
+        **draw(guesses()),
         project=draw(maybe(st.sampled_from(["/a", "/b"]))),
         complexity=draw(maybe(st.sampled_from(Level))),
         agent_version=draw(maybe(st.sampled_from(["v1", "v2"]))),

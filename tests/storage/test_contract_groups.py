@@ -168,7 +168,8 @@ def test_every_delegation_is_in_exactly_one_group(engine: str, spans: list[Span]
         assert sum(group.n for group in groups) == len(spans)
         assert len({tuple(group.key.values()) for group in groups}) == len(groups)
         assert [group.n for group in groups] == sorted((group.n for group in groups), reverse=True)
-        expected = Counter(tuple(getattr(span, one.value) for one in plain) for span in spans)
+        names = [{Dimension.TASK_TYPE: "type_of_task"}.get(one, one.value) for one in plain]
+        expected = Counter(tuple(getattr(span, name) for name in names) for span in spans)
         found: Counter[Any] = Counter()
         for group in groups:
             assert sum(group.statuses.values()) == sum(group.outcomes.values()) == group.n

@@ -29,6 +29,7 @@ async def ids(store: Store, question: SpanFilter) -> list[str]:
 DIFFERENT: dict[str, Any] = {
     "session_id": "session-2", "agent_type": "Plan", "model": "large", "task_type": "search", "project": "/p",
     "status": Status.ERROR, "cost_usd": 2.0, "task": "Find the red door", "started_at": at(10), "ended_at": at(20),
+    "guessed_type": "guessed", "guessed_by": "words/1",
 }  # fmt: skip
 
 
@@ -42,6 +43,7 @@ DIFFERENT: dict[str, Any] = {
         pytest.param({"agent_types": frozenset({"plan"})}, [], id="agent types are exact"),
         pytest.param({"model": "large"}, ["different"], id="of a model"),
         pytest.param({"task_type": "search"}, ["different"], id="of a task type"),
+        pytest.param({"task_type": "guessed"}, ["plain"], id="of a type that was guessed"),
         pytest.param({"outcome": Outcome.FAILURE}, ["different"], id="with an outcome"),
         pytest.param({"outcome": Outcome.UNKNOWN}, ["plain"], id="with an unknown outcome"),
         pytest.param({"status": Status.ERROR}, ["different"], id="with a status"),
@@ -73,7 +75,7 @@ async def test_every_filter_finds_what_it_says(store: Store, question: dict[str,
         Batch(
             spans=[
                 a_span(span_id="different", **DIFFERENT),
-                a_span(span_id="plain"),
+                a_span(span_id="plain", guessed_type="guessed", guessed_by="words/1"),
                 a_span(span_id="main", kind=SpanKind.SESSION, started_at=at(0.5)),
                 a_span(span_id="call", kind=SpanKind.TOOL_CALL, task="the door", started_at=at(0.7)),
             ]

@@ -81,7 +81,10 @@ def test_any_order_of_arrival_gives_the_same_store(engine: str, told: list[Span 
         for question in (SpanFilter(words="door"), SpanFilter(words="roof mend")):
             pages = [await store.find(question, PageRequest()) for store in (at_once, one_by_one, in_two)]
             assert len({frozenset(span.span_id for span in page.items) for page in pages}) == 1
-        groups = [await store.group(SpanFilter(), [Dimension.AGENT_TYPE]) for store in (at_once, one_by_one, in_two)]
+        groups = [
+            await store.group(SpanFilter(), [Dimension.AGENT_TYPE, Dimension.TASK_TYPE])
+            for store in (at_once, one_by_one, in_two)
+        ]
         assert groups[0] == groups[1] == groups[2]
 
     on_empty_stores(engine, check, count=3)

@@ -85,6 +85,24 @@ def test_they_answer_as_the_spans_do(history: History, by: list[Dimension], ques
         assert from_rollups(connection, question, by) == from_spans(connection, question, by)
 
 
+def test_a_guessed_type_counts_where_a_stated_one_would_until_one_is_stated() -> None:
+    guess = {"guessed_type": "docs", "guessed_by": "words/1"}
+    with a_database() as connection:
+        spans = [a_span(span_id="guessed", **guess), a_span(task_type="docs"), a_span(task_type="search", **guess)]
+        writing.add(connection, Batch(spans=[*spans, a_span()]))
+        by = [Dimension.TASK_TYPE]
+
+        def answered(question: SpanFilter) -> list[tuple[str | None, int, int]]:
+            found = from_rollups(connection, question, by)
+            assert found == from_spans(connection, question, by)
+            return [(one.key["task_type"], one.n, one.guessed_n) for one in found]
+
+        assert answered(SpanFilter()) == [("docs", 2, 1), (None, 1, 0), ("search", 1, 0)]
+        assert answered(SpanFilter(task_type="docs")) == [("docs", 2, 1)]
+        writing.add(connection, Batch(spans=[spans[0].model_copy(update={"task_type": "search"})]))
+        assert answered(SpanFilter()) == [("search", 2, 0), (None, 1, 0), ("docs", 1, 0)]
+
+
 def test_what_they_cannot_answer_comes_from_the_spans() -> None:
     with a_database() as connection:
         writing.add(connection, Batch(spans=[a_span(status=Status.ERROR), a_span()]))

@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from storage.records import Span
@@ -57,6 +57,20 @@ def test_joining_is_idempotent(sightings: list[Span]) -> None:
 @given(sightings=strategies.versions_of_one_span(), data=st.data())
 def test_every_order_ends_in_the_same(sightings: list[Span], data: st.DataObject) -> None:
     assert known(joined(data.draw(st.permutations(sightings)))) == known(joined(sightings))
+
+
+@LAW
+@given(sightings=strategies.versions_of_one_span())
+@example(
+    sightings=[
+        a_span(span_id="one", guessed_type="search", guessed_by="words/1"),
+        a_span(span_id="one", guessed_type="docs", guessed_by="words/2"),
+    ]
+)
+def test_a_guess_stays_with_who_guessed_it(sightings: list[Span]) -> None:
+    span = joined(sightings).span
+    told_together = {(one.guessed_type, one.guessed_by) for one in sightings}
+    assert (span.guessed_type, span.guessed_by) in told_together
 
 
 @LAW

@@ -10,6 +10,7 @@ from mcp.server.mcpserver import MCPServer
 from mcp_server.ingest.texts import TextKeeper
 from mcp_server.server import Services, build_server
 from mcp_server.service.crediting import Crediting
+from mcp_server.service.guessing import TypeGuesser
 from mcp_server.service.recording import Recording
 from mcp_server.service.reporting import Reporting
 from storage.store import Store
@@ -22,7 +23,7 @@ NOW = at(3600)
 
 @pytest.fixture
 def server(store: Store) -> MCPServer[Any]:
-    keep = TextKeeper(lambda text: text.replace("hunter2", "[redacted]"))
+    keep = TextKeeper(lambda text: text.replace("hunter2", "[redacted]"), guess=TypeGuesser())
     reporting = Reporting(store, session_id="session-of-the-process", clock=lambda: NOW)
     return build_server(
         Services(

@@ -57,6 +57,37 @@ async def test_a_running_delegation_is_completed_by_a_second_call(ask: Ask, stor
 
 
 @pytest.mark.parametrize(
+    ("told", "expected"),
+    [
+        pytest.param({"task_type": " Data  Migration "}, ("data migration", None, None), id="stated, written alike"),
+        pytest.param({"task_type": "x" * 60}, ("x" * 40, None, None), id="stated at length"),
+        pytest.param({}, (None, "review", "words/1"), id="told by its words"),
+        pytest.param({"name": "[debug] it"}, (None, "debug", "opening/1"), id="told by the opening of its name"),
+        pytest.param({"task": "lunch?"}, (None, None, None), id="told by nothing"),
+        pytest.param({"kind": "tool_call", "name": "Bash"}, (None, None, None), id="a call is no task"),
+    ],
+)
+async def test_a_type_is_stated_or_guessed_and_complexity_never_is(
+    ask: Ask, store: Store, told: dict[str, Any], expected: tuple[str | None, ...]
+) -> None:
+    span = await shown(store, (await recorded(ask, **told))["span_id"])
+    assert (span.task_type, span.guessed_type, span.guessed_by) == expected
+    assert span.complexity is None
+
+
+async def test_a_type_stated_late_beats_the_guess_and_completing_a_span_loses_neither(ask: Ask, store: Store) -> None:
+    span_id = (await recorded(ask, started_at="2026-11-20T12:59:00Z"))["span_id"]
+    await ask("record_spans", spans=[{"agent_type": "reviewer", "span_id": span_id, "output": "fine"}])
+    assert (await shown(store, span_id)).type_of_task == "review"
+    await ask("record_spans", spans=[{"agent_type": "reviewer", "span_id": span_id, "task_type": "audit"}])
+    span = await shown(store, span_id)
+    assert (span.type_of_task, span.guessed_type) == ("audit", "review")
+    (found,) = (await ask("search_delegations", task_type="Audit"))["delegations"]
+    assert (found["task_type"], found["task_type_origin"]) == ("audit", "caller")
+    assert (await ask("search_delegations", task_type="review"))["delegations"] == []
+
+
+@pytest.mark.parametrize(
     ("told", "status"),
     [
         pytest.param({}, "running", id="nothing of an end is told"),

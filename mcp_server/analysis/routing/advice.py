@@ -11,6 +11,7 @@ from mcp_server.analysis.routing.forecasts import Neighbour
 from mcp_server.analysis.routing.hierarchy import GATE
 from mcp_server.analysis.routing.ranking import Ranked
 from mcp_server.analysis.routing.rollups import Count
+from mcp_server.analysis.routing.utility import Estimate
 from storage.outcomes import SUCCESS_FROM
 from storage.vocabulary import Level
 
@@ -137,7 +138,7 @@ def _evidence(question: Question, known: Known, decision: Decision, near: Sequen
             f"{len(same)} near-identical tasks, {sum(past.reward >= SUCCESS_FROM for past in same)} of {len(same)}"
         )
     parts.append(
-        f"p {_digits(one.p)} [{_digits(one.low)}, {_digits(one.high)}], our estimate of P(best) {_digits(one.p_best)}"
+        f"p {digits(one.p)} [{digits(one.low)}, {digits(one.high)}], our estimate of P(best) {digits(one.p_best)}"
     )
     typical = [text for text in (_cost(one.estimate.cost_usd), _duration(one.estimate.duration_ms)) if text]
     if typical:
@@ -199,7 +200,8 @@ def _one_line(text: str, limit: int) -> str:
     return " ".join("".join(one if one.isprintable() else " " for one in text).split())[:limit]
 
 
-def _digits(share: float) -> str:
+def digits(share: float) -> str:
+    """A share with two digits, as people write it: `.78`."""
     return f"{share:.2f}".removeprefix("0") if share < 1 else "1"
 
 
@@ -218,3 +220,8 @@ def _duration(duration_ms: float | None) -> str:
     return (
         f"{seconds / 60:.0f} min" if seconds >= _LONG_S else f"{seconds:.2g} s" if seconds < 1 else f"{seconds:.0f} s"
     )
+
+
+def typical(estimate: Estimate) -> str:
+    """What a task takes, such as `$0.04, 41 s`; empty where nobody knows."""
+    return ", ".join(text for text in (_cost(estimate.cost_usd), _duration(estimate.duration_ms)) if text)

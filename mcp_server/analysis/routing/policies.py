@@ -1,19 +1,21 @@
 """Ways to choose an arm that can be replayed on a user's own history, ours among them."""
 
 from collections import defaultdict
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Protocol
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Final, Protocol
 
 from mcp_server.analysis.quantiles import quantile
 from mcp_server.analysis.routing.arms import Arm, Cell, Profile, by_name
 from mcp_server.analysis.routing.decisions import Known, Question, decide
 from mcp_server.analysis.routing.forecasts import Forecast, Neighbour, Router, Strategy
 from mcp_server.analysis.routing.hierarchy import HierarchicalRouter
-from mcp_server.analysis.routing.rollups import Judged, history, is_stale, rolled_up
+from mcp_server.analysis.routing.rollups import Judged, Rollup, history, is_stale, rolled_up
 from mcp_server.analysis.routing.utility import Preference, Usage
 from mcp_server.analysis.routing.watch import Watch, after_reward
 from mcp_server.analysis.similarity import TextIndex
+
+_REFIT_SHARE: Final = 0.02
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,8 +60,9 @@ class Advised:
         """
         self._prefer, self._strategy = prefer, strategy
         self._seen: list[Past] = []
-        self._judged: list[Judged] = []
+        self._rollups: dict[tuple[int, Cell, float], Rollup] = {}
         self._texts = TextIndex()
+        self._near: tuple[Past, list[Neighbour]] | None = None
         self._watches: dict[Arm, Watch] = {}
         self._fitted = 0
         self._known = self._fit(None)
@@ -67,19 +70,14 @@ class Advised:
     def advise(self, past: Past) -> Arm | None:
         """As the router would have decided then."""
         self._refresh()
-        known = Known(
-            history=self._known.history,
-            router=self._known.router,
-            usage=self._known.usage,
-            neighbours=self._neighbours(past),
-        )
+        known = replace(self._known, neighbours=self._neighbours(past))
         chosen = decide(Question(profile=past.profile, prefer=self._prefer), known, self._arms()).chosen
         return chosen.arm if chosen else None
 
-    def forecast(self, past: Past, arm: Arm) -> Forecast:
-        """What was to be expected of an arm then."""
+    def forecasts(self, past: Past, arms: Iterable[Arm]) -> Mapping[Arm, Forecast]:
+        """What was to be expected of some arms then."""
         self._refresh()
-        return self._known.router.forecasts(past.profile, [arm], self._neighbours(past))[arm]
+        return self._known.router.forecasts(past.profile, arms, self._neighbours(past))
 
     def observe(self, past: Past) -> None:
         """Learn the outcome."""
@@ -89,38 +87,35 @@ class Advised:
         watch = after_reward(self._watches.get(arm, Watch()), expected, judged.reward, judged.weight)
         self._watches[arm] = watch
         self._seen.append(past)
-        self._judged.append(
-            Judged(
-                span_id=judged.span_id,
-                cell=judged.cell,
-                day=judged.day,
-                reward=judged.reward,
-                weight=judged.weight,
-                verified=judged.verified,
-                epoch=watch.epoch,
-            )
-        )
         self._texts.add(past.task)
+        self._near = None
+        for row in rolled_up([replace(judged, epoch=watch.epoch)]):
+            key = row.day, row.cell, row.epoch
+            self._rollups[key] = row + self._rollups[key] if key in self._rollups else row
 
     def _arms(self) -> list[Arm]:
-        return sorted({past.arm for past in self._seen}, key=by_name)
+        return sorted(self._watches, key=by_name)
 
     def _neighbours(self, past: Past) -> list[Neighbour]:
-        found: list[Neighbour] = []
-        for one in self._texts.similar(past.task):
-            judged = self._seen[one.key].judged
-            found.append(Neighbour(judged.span_id, judged.cell.arm, judged.reward, judged.weight, one.similarity))
-        return found
+        if self._near is None or self._near[0] is not past:
+            found: list[Neighbour] = []
+            for one in self._texts.similar(past.task):
+                judged = self._seen[one.key].judged
+                found.append(Neighbour(judged.span_id, judged.cell.arm, judged.reward, judged.weight, one.similarity))
+            self._near = past, found
+        return self._near[1]
 
     def _refresh(self) -> None:
-        if is_stale(self._fitted, len(self._seen)):
+        n = len(self._seen)
+        # Of a long history five more say little, and a fit takes the longer the longer it is.
+        if is_stale(self._fitted, n) and n - self._fitted >= _REFIT_SHARE * n:
             self._known = self._fit(self._known.router)
-            self._fitted = len(self._seen)
+            self._fitted = n
 
     def _fit(self, earlier: Router | None) -> Known:
         epochs = {arm: watch.epoch for arm, watch in self._watches.items()}
-        learned = history(rolled_up(self._judged), epochs)
-        return Known(history=learned, router=self._strategy(learned, earlier), usage=_usage(self._seen))
+        learned = history(self._rollups.values(), epochs)
+        return Known(history=learned, router=self._strategy(learned, earlier), usage=usage_of(self._seen))
 
 
 class MostUsed:
@@ -170,7 +165,14 @@ def _highest(values: Mapping[Arm, float]) -> Arm | None:
     return min(values, key=lambda arm: (-values[arm], by_name(arm)), default=None)
 
 
-def _usage(seen: list[Past]) -> list[Usage]:
+def known_from(seen: Sequence[Past], strategy: Strategy = HierarchicalRouter) -> Known:
+    """What a history says today, without a watch for arms that have changed."""
+    learned = history(rolled_up(past.judged for past in seen))
+    return Known(history=learned, router=strategy(learned), usage=usage_of(seen))
+
+
+def usage_of(seen: Iterable[Past]) -> list[Usage]:
+    """What delegations took, by arm and type."""
     groups: defaultdict[tuple[Arm, str | None], list[Past]] = defaultdict(list)
     for past in seen:
         cell: Cell = past.judged.cell

@@ -6,7 +6,7 @@ Nobody knows what the arms that were not taken would have done. Two estimates wi
 
 import math
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -88,17 +88,33 @@ def compared(log: Sequence[Past], policy: Policy) -> list[Compared]:
         log: oldest first; of a span the last judgement only.
         policy: without a past.
     """
+    return all_compared(log, {"": policy})[""]
+
+
+def all_compared(log: Sequence[Past], policies: Mapping[str, Policy]) -> dict[str, list[Compared]]:
+    """The same for several policies, in one walk through the log: learning it is what takes time.
+
+    Args:
+        log: oldest first; of a span the last judgement only.
+        policies: by name, each without a past.
+    """
     judged = [past for past in log if past.judged.weight > 0]
     propensity = _propensities(judged)
-    forecaster = Advised()
-    found: list[Compared] = []
+    forecaster = next((policy for policy in policies.values() if isinstance(policy, Advised)), None) or Advised()
+    learners = {id(one): one for one in (forecaster, *policies.values())}.values()
+    found: dict[str, list[Compared]] = {name: [] for name in policies}
+    # Always of all arms: similar tasks of one of them move the forecasts of the others.
+    seen: dict[Arm, None] = {}
     for past in judged:
-        advised = policy.advise(past)
-        expected = forecaster.forecast(past, past.arm).p
-        of_advised = expected if advised is None else forecaster.forecast(past, advised).p
-        found.append(Compared(past, advised, of_advised, expected, propensity(past, advised)))
-        policy.observe(past)
-        forecaster.observe(past)
+        advised = {name: policy.advise(past) for name, policy in policies.items()}
+        seen |= dict.fromkeys([past.arm, *(arm for arm in advised.values() if arm is not None)])
+        expected = forecaster.forecasts(past, seen)
+        taken = expected[past.arm].p
+        for name, arm in advised.items():
+            of_advised = taken if arm is None else expected[arm].p
+            found[name].append(Compared(past, arm, of_advised, taken, propensity(past, arm)))
+        for learner in learners:
+            learner.observe(past)
     return found
 
 

@@ -58,6 +58,19 @@ class Rollup:
     reward: float
     """Sum of weight x reward."""
 
+    def __add__(self, other: "Rollup") -> "Rollup":
+        """Both, of the same cell, day and epoch."""
+        return Rollup(
+            day=self.day,
+            cell=self.cell,
+            epoch=self.epoch,
+            n=self.n + other.n,
+            verified_n=self.verified_n + other.verified_n,
+            success_n=self.success_n + other.success_n,
+            weight=self.weight + other.weight,
+            reward=self.reward + other.reward,
+        )
+
 
 class Evidence(NamedTuple):
     """Decayed sums: of the weights, and of weight x reward."""

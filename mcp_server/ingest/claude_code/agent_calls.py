@@ -51,10 +51,12 @@ def started(tool: str, used: dict[str, Any], at_us: int, keep: TextKeeper) -> Ca
         call.prompt_hash = hashed(prompt) if prompt else None
         call.description = keep.line(description)
         label = _LABEL.match(description or "")
-        task_type = keep.name(label[1].strip().lower()) if label else None
+        task_type = keep.task_type(label[1]) if label else None
         call.label = f"{task_type}/{label[2].lower()}" if label and task_type else None
+        call.guess = None if call.label else keep.guess(description, prompt)
     elif tool == SKILL:
-        call.description = keep.line(string(used.get("skill")) or string(used.get("command")))
+        skill = string(used.get("skill")) or string(used.get("command"))
+        call.description, call.guess = keep.line(skill), keep.guess(skill)
     elif tool == TASK_STOP:
         call.agent_id = keep.identifier(string(used.get("task_id")))
     return call
@@ -82,7 +84,9 @@ def _structured(answer: Call, told: dict[str, Any], keep: TextKeeper) -> None:
     answer.run_id = keep.identifier(string(told.get("runId")))
     answer.ran_type = keep.name(string(told.get("agentType")))
     prompt = string(told.get("prompt"))
-    answer.ran_prompt = keep.text(prompt) if prompt and hashed(prompt) != answer.prompt_hash else None
+    if prompt and hashed(prompt) != answer.prompt_hash:
+        answer.ran_prompt = keep.text(prompt)
+        answer.guess = answer.guess or (None if answer.label else keep.guess(prompt))
     answer.model = bare(keep.name(string(told.get("resolvedModel"))) or "") or None
     answer.duration_ms = number(told.get("totalDurationMs")) or None
     report = last_text(told.get("content")) or string(told.get("result"))
@@ -120,7 +124,7 @@ def denial(line: dict[str, Any], result: str, *, failed: bool, keep: TextKeeper)
 
 def joined(early: Call, call: Call) -> Call:
     """A call whose answer was read before the call itself."""
-    asked = ("tool", "at_us", "description", "label", "agent_type", "prompt", "prompt_hash")
+    asked = ("tool", "at_us", "description", "label", "guess", "agent_type", "prompt", "prompt_hash")
     return replace(early, **{name: getattr(call, name) for name in asked})
 
 

@@ -11,6 +11,7 @@ from pydantic import JsonValue
 
 from mcp_server.ingest.claude_code import agent_calls, endings
 from mcp_server.ingest.claude_code.call_spans import client_name
+from mcp_server.ingest.claude_code.copies import WORKFLOW_FRAME
 from mcp_server.ingest.claude_code.endings import Ending, Life
 from mcp_server.ingest.claude_code.identity import delegation_span_id, session_span_id
 from mcp_server.ingest.claude_code.joining import Agent, Launch, SessionView
@@ -22,7 +23,6 @@ from storage.records import Reward, Span
 from storage.vocabulary import Level, RewardSource, Source, SpanKind, Status
 
 MAIN: Final = "main"
-_WORKFLOW_TASK: Final = "The computed task text follows:"
 _FULL_MODEL_ID: Final = re.compile(r"-\d")  # an alias such as `haiku` has no version
 
 VersionOf = Callable[[str, str | None, datetime], str | None]
@@ -69,6 +69,7 @@ def _delegation(view: SessionView, agent_id: str, session: Life, version_of: Ver
     ended_us = None if end.status is Status.RUNNING else max(started_us, last_us or 0)
     agent_type, parent = view.agent_type(agent_id).name, view.parent(agent_id)
     task_type, _, complexity = (call.label or "").rpartition("/") if call else ("", "", "")
+    guess = (call.guess if call else None) or (run.guess if run else None)
     started_at = time_of(started_us)
     evidence_us, evidence_count = view.evidence(agent_id)
     return Span(
@@ -91,6 +92,7 @@ def _delegation(view: SessionView, agent_id: str, session: Life, version_of: Ver
         task=_task(agent, call, agent_type),
         task_type=task_type or None,
         complexity=Level(complexity) if complexity else None,
+        **(guess._asdict() if guess and not task_type else {}),
         output=_output(run, call, end),
         status=end.status,
         started_at=started_at,
@@ -204,7 +206,7 @@ def _task(agent: Agent | None, call: Call | None, agent_type: str) -> str | None
     if call is not None and call.prompt is not None and (own is None or agent_type == agent_calls.FORK):
         return call.prompt
     if own is not None and agent is not None and agent.run_id is not None:
-        _, frame, task = own.partition(_WORKFLOW_TASK)
+        _, frame, task = own.partition(WORKFLOW_FRAME)
         return textwrap.dedent(task.strip("\n")) if frame else own
     return own
 

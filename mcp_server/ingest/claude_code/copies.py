@@ -20,6 +20,8 @@ from mcp_server.ingest.times import microseconds
 
 FORK_FRAME: Final = "</fork-boilerplate>\n\nYour directive: "
 """What stands before a forked agent's task."""
+WORKFLOW_FRAME: Final = "The computed task text follows:"
+"""What stands before the task of an agent of a workflow."""
 
 
 def in_main(memory: Memory, session_id: str, line: dict[str, Any], at_us: int | None) -> bool:

@@ -11,6 +11,7 @@ from typing import Final, NamedTuple
 from pydantic import TypeAdapter, ValidationError
 
 from mcp_server.ingest.claude_code.notifications import Brought, Notification
+from mcp_server.ingest.texts import Guess
 from mcp_server.ingest.usage import Usage
 
 MEMORY_VERSION: Final = 2
@@ -71,6 +72,8 @@ class Call:
     description: str | None = None
     label: str | None = None
     """`[type/complexity]` at the head of the description."""
+    guess: Guess | None = None
+    """The type of its task, where no label tells it."""
     agent_type: str | None = None
     """As asked for; a hook may have changed it."""
     prompt: str | None = None
@@ -131,6 +134,8 @@ class Memory:
     """Of the conversation: what the client notes beside it may come later, or tell an earlier time."""
     prompt: str | None = None
     prompt_hash: str | None = None
+    guess: Guess | None = None
+    """The type of task that the prompt is."""
     has_user_line: bool = False
     delivered: bool = False
     """Whether any text was ever answered."""

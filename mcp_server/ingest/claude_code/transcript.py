@@ -226,6 +226,8 @@ class Fold:
         if memory.prompt_hash is None:
             task = text.partition(copies.FORK_FRAME)[2] or text
             memory.prompt, memory.prompt_hash = self._keep.text(task), hashed(task)
+            if self._is_agent:
+                memory.guess = self._keep.guess(task.partition(copies.WORKFLOW_FRAME)[2] or task)
 
     def _is_the_clients(self, line: dict[str, Any]) -> bool:
         """Whether a line that looks like a notification is one, and not a person's or an agent's words."""

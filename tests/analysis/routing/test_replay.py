@@ -12,6 +12,7 @@ from mcp_server.analysis.routing.replay import (
     CannotSay,
     Change,
     Compared,
+    all_compared,
     compared,
     doubly_robust,
     matched,
@@ -160,6 +161,23 @@ def test_the_baselines_are_what_their_names_say() -> None:
     policies: dict[str, Policy] = {"habit": MostUsed(), "best": BestSoFar(), "of type": BestSoFar(by_type=True)}
     advised = {name: compared(rows, policy)[-1].advised for name, policy in policies.items()}
     assert advised == {"habit": SMALL, "best": LARGE, "of type": LARGE}
+
+
+def test_several_policies_at_once_are_compared_as_each_alone() -> None:
+    rows = log(80, random.Random(10))
+
+    def policies() -> dict[str, Policy]:
+        return {"ours": Advised(), "habit": MostUsed(), "best": BestSoFar(), "large": Always(LARGE)}
+
+    together = all_compared(rows, policies())
+    for name, policy in policies().items():
+        alone = compared(rows, policy)
+        assert [(one.past, one.advised, one.propensity) for one in together[name]] == [
+            (one.past, one.advised, one.propensity) for one in alone
+        ]
+        assert [one.expected_of_taken for one in together[name]] == [
+            pytest.approx(one.expected_of_taken, abs=0.02) for one in alone
+        ]
 
 
 def test_guesses_are_no_verified_rewards() -> None:

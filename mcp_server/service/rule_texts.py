@@ -1,0 +1,112 @@
+"""Learned rules in words for a file that agents read, and as JSON: built from figures and plain names only."""
+
+from typing import Any, Final
+
+from mcp_server.analysis.routing.advice import digits, typical
+from mcp_server.analysis.routing.decisions import LEAST_VERIFIED
+from mcp_server.analysis.routing.ranking import Ranked
+from mcp_server.analysis.routing.rollups import Count
+from mcp_server.analysis.routing.rules import ModelRule, Rules, TypeRule
+
+_HEAD: Final = "Learned from"
+_FOOT: Final = "Observational: nobody randomised. What the user asks for comes first."
+_DIGITS: Final = 4
+
+
+class Learned:
+    """Rules with what they rest on."""
+
+    def __init__(self, rules: Rules, judged: Count) -> None:
+        self.rules = rules
+        self.judged = judged
+
+    def lines(self) -> list[str]:
+        """The rules as Markdown; empty without rules."""
+        types = [_type_line(rule) for rule in self.rules.types]
+        models = [model_line(rule) for rule in self.rules.models]
+        if not types and not models:
+            return []
+        return [
+            "## Who should get which task",
+            "",
+            f"{_HEAD} {self.judged.n} judged delegations of this user ({self.judged.verified_n} verified). {_FOOT}",
+            "",
+            *(f"- {line}" for line in (*types, *models)),
+        ]
+
+    def why_nothing(self) -> str:
+        """Why there are no rules."""
+        if self.judged.verified_n < LEAST_VERIFIED:
+            return f"{self.judged.verified_n} verified delegations, {LEAST_VERIFIED} are needed"
+        return "for no type of task and no agent is the evidence strong enough"
+
+    def left_out(self) -> str | None:
+        """How many rules are left out, and why; None if none is."""
+        n = self.rules.nameless_n
+        return f"{n} learned rules are left out: a name in them has characters that no rule may hold" if n else None
+
+    def as_object(self) -> dict[str, Any]:
+        """The rules as plain JSON."""
+        return {
+            "judged": {"n": self.judged.n, "verified_n": self.judged.verified_n},
+            "types": [
+                {"task_type": rule.task_type, **_arm(rule.best), **_count(rule.judged), **_expected(rule.best)}
+                for rule in self.rules.types
+            ],
+            "models": [
+                {
+                    "agent_type": rule.agent_type,
+                    "model": rule.model,
+                    **_count(rule.judged),
+                    "best_at": [{"task_type": task_type, **_expected(best)} for task_type, best in rule.best],
+                }
+                for rule in self.rules.models
+            ],
+            "left_out_for_their_names": self.rules.nameless_n,
+            "lines": self.lines(),
+        }
+
+
+def _type_line(rule: TypeRule) -> str:
+    arm, one = rule.best.arm, rule.best
+    on = f" on `{arm.model}`" if arm.model else ""
+    parts = [
+        _counted(rule.judged),
+        f"expected success {digits(one.p)} [{digits(one.low)}, {digits(one.high)}]",
+        f"our estimate of P(best) {digits(one.p_best)}",
+        f"{usual} typical" if (usual := typical(one.estimate)) else "",
+    ]
+    return f"Tasks of type `{rule.task_type}`: `{arm.agent_type}`{on} ({'; '.join(part for part in parts if part)})"
+
+
+def model_line(rule: ModelRule) -> str:
+    """A rule about an agent in one line."""
+    at = ", ".join(
+        f"{name or 'no type'} {digits(one.p)} [{digits(one.low)}, {digits(one.high)}]" for name, one in rule.best
+    )
+    counted = _counted(rule.judged)
+    return f"Agent `{rule.agent_type}`: best on `{rule.model}` ({counted}; expected success by type: {at})"
+
+
+def _counted(judged: Count) -> str:
+    return f"{judged.n} judged, {judged.success_n} succeeded, {judged.verified_n} verified"
+
+
+def _arm(one: Ranked) -> dict[str, Any]:
+    return {"agent_type": one.arm.agent_type, "model": one.arm.model}
+
+
+def _count(judged: Count) -> dict[str, Any]:
+    return {"n": judged.n, "verified_n": judged.verified_n, "success_n": judged.success_n}
+
+
+def _expected(one: Ranked) -> dict[str, Any]:
+    cost, ms = one.estimate.cost_usd, one.estimate.duration_ms
+    return {
+        "success": round(one.p, _DIGITS),
+        "low": round(one.low, _DIGITS),
+        "high": round(one.high, _DIGITS),
+        "p_best": round(one.p_best, _DIGITS),
+        "cost_usd": None if cost is None else round(cost, _DIGITS + 2),
+        "duration_ms": None if ms is None else round(ms),
+    }
