@@ -11,6 +11,7 @@ from storage.queries import (
     Added,
     Batch,
     Dimension,
+    Essence,
     Group,
     Health,
     Measure,
@@ -188,6 +189,12 @@ class Store(Protocol):
 
     async def group(self, question: SpanFilter, by: Sequence[Dimension]) -> list[Group]:
         """Delegations that match, summed up by the dimensions, most frequent group first."""
+        ...
+
+    async def compare(
+        self, question: SpanFilter, other: SpanFilter, by: Sequence[Dimension]
+    ) -> tuple[list[Group], list[Essence]]:
+        """As `group` for two questions at one moment; the other one is answered in short."""
         ...
 
     async def vocabulary(self, words: Sequence[str]) -> Vocabulary:

@@ -23,8 +23,7 @@ from statistics import NormalDist
 from typing import Final
 
 from mcp_server.analysis.delegations import Arm, arm_of, cost_of, is_verified, succeeded
-from mcp_server.analysis.intervals import LEAST_EVIDENCE, Difference, Stratum, stratified
-from mcp_server.analysis.quantiles import Z_90
+from mcp_server.analysis.intervals import LEAST_EVIDENCE, Z_90, Difference, Stratum, stratified
 from storage.records import Span
 from storage.vocabulary import Level
 

@@ -12,7 +12,8 @@ import anyio
 import click
 
 from mcp_server.cli.app import opened
-from mcp_server.cli.reports import print_credit, print_delegations, print_stats, print_trajectory
+from mcp_server.cli.reports import print_credit, print_delegations, print_trajectory
+from mcp_server.cli.stats_report import print_stats
 
 _SAMPLES: Final = "samples"
 _START_LIMIT_S: Final = 60

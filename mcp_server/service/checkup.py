@@ -23,6 +23,7 @@ from storage.queries import PageRequest
 from storage.store import Store
 
 SOON: Final = timedelta(days=7)
+_REBUILD: Final = "delegation-telemetry doctor --rebuild"
 _PRIVATE: Final = stat.S_IRWXG | stat.S_IRWXO
 
 
@@ -63,9 +64,19 @@ class Checkup:
             StoreError: the store cannot keep what was found.
         """
         await anyio.to_thread.run_sync(self._make_private)
+        if not (await self._store.health()).summed_up:
+            await self.rebuild()
         await self._capturing.catch_up()
         await self._importing.paths([self._settings.claude_config / layout.PROJECTS])
         await guess_untyped(self._store, self._guess)
+
+    async def rebuild(self) -> None:
+        """Sum all delegations up anew.
+
+        Raises:
+            StoreError: the store cannot be written.
+        """
+        await self._store.rebuild()
 
     async def _capture(self, client: Installation) -> list[Finding]:
         now = datetime.now(UTC)
@@ -95,6 +106,11 @@ class Checkup:
             cure = "restore a backup, or move the file away and import again"
             findings = [Finding("database", State.PROBLEM, f"{text}; {'; '.join(health.complaints[:3])}", cure)]
         findings.append(Finding("schema", State.OK, f"version {health.schema} of {health.newest_schema}"))
+        findings.append(
+            Finding("sums", State.OK, "statistics are kept up to date")
+            if health.summed_up
+            else Finding("sums", State.WARNING, "statistics are counted anew for each answer: slow", _REBUILD)
+        )
         return findings
 
     def _file_mode(self) -> Finding:

@@ -5,10 +5,10 @@ import sqlite3
 from collections.abc import Sequence
 from typing import Final
 
-from storage.lessons import ArmState, Learned, Lesson, LessonSum, Taught, Tier, TierSum
+from storage.lessons import ArmState, Learned, Lesson, LessonSum, Taught, TierSum
 from storage.sqlite import lesson_words, rows
 from storage.sqlite.rollups import MICRO
-from storage.vocabulary import Level, RewardSource
+from storage.vocabulary import Level, RewardSource, Tier
 
 _VERSION: Final = "select version from lesson_state"
 _SUMS: Final = "select * from lesson_sum order by id"

@@ -2,8 +2,10 @@
 
 import json
 import os
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final
@@ -121,3 +123,18 @@ def test_a_demo_leaves_alone_what_hooks_have_left(home: Path) -> None:
     told = subprocess.run([script, "demo"], env=environment, capture_output=True, text=True, check=True).stdout
     assert all(f"> {tool} " in told for tool in ("get_trajectory", "get_credit", "get_stats", "search_delegations"))
     assert list((home / ".local" / "share" / "delegation-telemetry").rglob("*")) == [waiting[0].parent, *waiting]
+
+
+def test_sums_that_were_never_made_are_named_and_made_when_asked(imported: Command, home: Path) -> None:
+    database = home / ".local" / "share" / "delegation-telemetry" / "telemetry.db"
+    assert findings(imported)["sums"]["state"] == "ok"
+    told = imported("stats", "--json").out
+    for mend in ("--rebuild", "--fix"):
+        with closing(sqlite3.connect(database)) as connection:
+            connection.execute("update rollup_state set built = 0")
+            connection.execute("delete from rollup")
+            connection.commit()
+        assert findings(imported)["sums"]["cure"] == "delegation-telemetry doctor --rebuild"
+        assert imported("stats", "--json").out == told, "until then they are counted from the spans"
+        assert findings(imported, mend)["sums"]["state"] == "ok"
+        assert imported("stats", "--json").out == told
