@@ -27,9 +27,9 @@ from measuring import Clock, Floor, Report, arguments
 from mcp_server.analysis.blame import posterior, signals
 from mcp_server.analysis.credit import Verdict, assess
 from mcp_server.analysis.critical_path import critical_path
+from mcp_server.analysis.intervals import wilson
 from mcp_server.analysis.matching import FoundReward, match
 from mcp_server.analysis.players import Player, Trajectory, trajectory
-from mcp_server.analysis.quantiles import wilson
 from mcp_server.analysis.repair import repair
 from mcp_server.analysis.trees import grow
 from mcp_server.analysis.words import words
@@ -129,8 +129,7 @@ def accuracy(report: Report, cases: Sequence[Labelled]) -> None:
         mine, floor = hits(ours, chosen), hits(last_before_failure, chosen)
         for name, target in _TARGETS.items():
             n, right = len(chosen), sum(mine[name])
-            interval, other = wilson(right, n, _Z_95), sum(floor[name])
-            assert interval is not None
+            interval, other = wilson(right / n, n, _Z_95), sum(floor[name])
             won = sum(a and not b for a, b in zip(mine[name], floor[name], strict=True))
             lost = sum(b and not a for a, b in zip(mine[name], floor[name], strict=True))
             report.amount(

@@ -11,7 +11,7 @@ from anyio.from_thread import start_blocking_portal
 from mcp import Client
 from routers import Task
 
-from mcp_server.analysis.quantiles import Z_90
+from mcp_server.analysis.intervals import Z_90
 from mcp_server.analysis.routing.arms import Arm
 from mcp_server.analysis.routing.ranking import CONTENDERS, Ranked
 from mcp_server.analysis.routing.utility import Estimate
@@ -21,6 +21,7 @@ from mcp_server.service.advising import Advising, Asked
 from mcp_server.service.crediting import Crediting
 from mcp_server.service.recording import Recording, StatedSpan
 from mcp_server.service.reporting import Reporting
+from mcp_server.service.reviewing import Reviewing
 from storage.opening import open_store
 from storage.records import Offer
 from storage.vocabulary import Level, RewardSource
@@ -151,6 +152,7 @@ class ProductLearner:
             recording=Recording(self._store, keep, session_id=_SESSION, clock=clock),
             reporting=reporting,
             crediting=Crediting(self._store, reporting.present, clock),
+            reviewing=Reviewing(self._store, reporting.present, reporting.asking, clock=clock),
             advising=Advising(self._store, reporting.present, keep, config=folder, clock=clock),
         )
 

@@ -8,12 +8,23 @@ from mcp.server.mcpserver import MCPServer
 from mcp_server import __version__
 from mcp_server.service.recording import Recording
 from mcp_server.service.reporting import Reporting
-from mcp_server.tools import credit, hooks, prompts, recording, resources, routing, stats, trajectories
+from mcp_server.tools import (
+    credit,
+    hooks,
+    insights,
+    prompts,
+    recording,
+    resources,
+    routing,
+    stats,
+    trajectories,
+)
 
 if TYPE_CHECKING:
     from mcp_server.service.advising import Advising
     from mcp_server.service.capturing import Capturing
     from mcp_server.service.crediting import Crediting
+    from mcp_server.service.reviewing import Reviewing
 
 NAME: Final = "delegation"
 INSTRUCTIONS: Final = """\
@@ -27,6 +38,7 @@ without session_id: by agent and model).
 - Which agent or model does how well, at what cost? get_stats (group_by agent_type, model, task_type, project, day).
 - Who should do the next one, or is it better done inline? suggest_routing, before delegating, with the task, its \
 task_type and complexity.
+- What should change? get_insights (savings, bottlenecks, waste, anomalies, drift, budgets; each with its evidence).
 - After checking a delegation's result: record_reward with the span, agent or tool-use id, value 0 to 1, source \
 verifier (you checked it), test (an exit status) or human (the user said so), and the reason. Without a verdict an \
 outcome stays unknown: `ok` only means that the agent stopped talking.
@@ -48,6 +60,7 @@ class Services:
     reporting: Reporting
     crediting: "Crediting"
     advising: "Advising"
+    reviewing: "Reviewing"
     capturing: "Capturing | None" = None
     """None where the store's client has no hooks."""
 
@@ -66,6 +79,7 @@ def build_server(services: Services) -> MCPServer[Any]:
             *credit.tools(services.crediting),
             *stats.tools(services.reporting),
             *routing.tools(services.advising),
+            *insights.tools(services.reviewing),
             *(hooks.tools(services.capturing) if services.capturing is not None else ()),
         ],
     )

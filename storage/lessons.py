@@ -6,27 +6,8 @@ a span or a reward; what follows from them is computed above and handed back thr
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
-from typing import Final
 
-from storage.vocabulary import VERIFIED, Level, RewardSource
-
-
-class Tier(StrEnum):
-    """How far a reward is trusted, by its source; a keyword has no tier and is never learned from."""
-
-    VERIFIED = "verified"
-    MODEL = "model"
-    BEHAVIOUR = "behaviour"
-    STRUCTURE = "structure"
-
-
-TIER_OF: Final = {
-    **dict.fromkeys(VERIFIED, Tier.VERIFIED),
-    RewardSource.MODEL: Tier.MODEL,
-    RewardSource.BEHAVIOUR: Tier.BEHAVIOUR,
-    RewardSource.STRUCTURE: Tier.STRUCTURE,
-}
+from storage.vocabulary import Level, RewardSource, Tier
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,7 +8,7 @@ from typing import Final, Generic, TypeVar
 
 from storage.records import HookEvent, ReadPosition, Reward, Span
 from storage.sketch import Sketch
-from storage.vocabulary import Outcome, SpanKind, Status
+from storage.vocabulary import Outcome, SpanKind, Status, Tier
 
 Item = TypeVar("Item")
 
@@ -100,6 +100,7 @@ class Dimension(StrEnum):
     TASK_TYPE = "task_type"
     PROJECT = "project"
     AGENT_VERSION = "agent_version"
+    COMPLEXITY = "complexity"
     DAY = "day"
     WEEK = "week"
 
@@ -111,6 +112,15 @@ class Measure(StrEnum):
     DURATION = "duration_ms"
 
 
+@dataclass(frozen=True, slots=True)
+class RewardSums:
+    """Of rewards that are believed alike: how many, their sum, and the sum of their squares."""
+
+    n: int = 0
+    reward: float = 0.0
+    reward_squared: float = 0.0
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Group:
     """Sums over the delegations that share a key. Sums of costs and tokens are None where none is known."""
@@ -119,22 +129,40 @@ class Group:
     n: int
     statuses: dict[Status, int]
     outcomes: dict[Outcome, int]
-    verified_n: int
+    rewards: dict[Tier, RewardSums]
+    """Of every tier. One whose status says nothing of its agent is not among the structural ones."""
     verified_success_n: int
-    rewards_n: int
-    reward_sum: float
     cost_n: int
     """How many of the n have a known cost."""
     cost_usd: float | None
     tokens: dict[str, int | None]
     tool_calls: int
     tool_errors: int
-    guessed_n: int = 0
+    guessed_n: int
     """How many of the n have a type of task that is a guess."""
-    durations_ms: Sequence[int] = field(repr=False)
-    """Known durations, ascending; empty in an answer from roll-ups, which has only `durations`."""
-    durations: Sketch = field(default=Sketch(), repr=False)
-    """Known durations in milliseconds, counted; empty in an answer from the spans themselves."""
+    durations: Sketch = field(repr=False)
+    """Known durations in milliseconds."""
+
+    @property
+    def verified_n(self) -> int:
+        """How many have been judged by somebody who could know."""
+        return self.rewards[Tier.VERIFIED].n
+
+    @property
+    def essence(self) -> "Essence":
+        """What another window is compared by."""
+        return Essence(self.key, self.n, self.verified_n, self.verified_success_n, self.cost_usd)
+
+
+@dataclass(frozen=True, slots=True)
+class Essence:
+    """The figures of a `Group` by which another window is compared with it."""
+
+    key: dict[str, str | None]
+    n: int
+    verified_n: int
+    verified_success_n: int
+    cost_usd: float | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -157,6 +185,8 @@ class Health:
     """Whether the engine's own check of the file found nothing."""
     complaints: Sequence[str]
     counts: dict[str, int]
+    summed_up: bool
+    """Whether sums of delegations are kept; where not, each is counted anew for every answer until `Store.rebuild`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,9 +6,12 @@ within a of each of them (Masson, Rim and Lee, "DDSketch", 2019). Zero has bucke
 
 import math
 import struct
+from bisect import bisect_right
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Final, Self
+from itertools import accumulate
+from typing import Any, Final, Self
 
 ACCURACY: Final = 0.019
 """Largest relative error of a quantile; a hair under 2 %, so that rounding does not exceed that."""
@@ -33,7 +36,8 @@ class Sketch:
     @classmethod
     def of(cls, values: Iterable[int]) -> Self:
         """Of some whole numbers >= 0, such as milliseconds."""
-        return cls(sum(map(bucket_weight, values)))
+        found = Counter(map(_bucket, values))
+        return cls(sum(count << _LANE_BITS * bucket for bucket, count in found.items()))
 
     def __add__(self, other: "Sketch") -> "Sketch":
         """Of the values of both."""
@@ -68,14 +72,25 @@ class Sketch:
         Args:
             share: in [0, 1]; 0.5 asks for the median.
         """
+        (found,) = self.quantiles((share,)) or (None,)
+        return found
+
+    def quantiles(self, shares: Sequence[float]) -> list[float]:
+        """Several of them; none without values."""
         found = list(self.buckets())
-        n = sum(count for _, count in found)
-        if not n:
-            return None
-        place = share * (n - 1)
-        low = _at_rank(found, math.floor(place))
-        high = _at_rank(found, min(math.floor(place) + 1, n - 1))
-        return low + (place - math.floor(place)) * (high - low)
+        upto = list(accumulate(count for _, count in found))
+        if not upto:
+            return []
+
+        def at(rank: int) -> float:
+            return _representative(found[bisect_right(upto, rank)][0])
+
+        quantiles: list[float] = []
+        for share in shares:
+            place = share * (upto[-1] - 1)
+            low, high = at(math.floor(place)), at(min(math.floor(place) + 1, upto[-1] - 1))
+            quantiles.append(low + (place - math.floor(place)) * (high - low))
+        return quantiles
 
     def to_bytes(self) -> bytes:
         """A compact form: the lowest bucket in two bytes, then four bytes for each bucket up to the highest."""
@@ -87,32 +102,42 @@ class Sketch:
     @classmethod
     def from_bytes(cls, data: bytes) -> Self:
         """What `to_bytes` gave."""
-        return cls(counts_of(data))
+        return cls(_lifted(data[:_OFFSET_BYTES], int.from_bytes(data[_OFFSET_BYTES:], "little")))
 
 
-def counts_of(data: bytes) -> int:
-    """The `counts` of what `Sketch.to_bytes` gave, for those who add up thousands."""
-    lowest = int.from_bytes(data[:_OFFSET_BYTES], "little")
-    return int.from_bytes(data[_OFFSET_BYTES:], "little") << lowest * _LANE_BITS
+def added(marked: Iterable[tuple[Any, ...]]) -> dict[tuple[Any, ...], int]:
+    """The `counts` of thousands of sketches, added up by what marks them.
+
+    Args:
+        marked: any marks, and last what `Sketch.to_bytes` gave.
+    """
+    # Those that begin with the same bucket are added as they are, and put in their place only once.
+    digits: dict[tuple[tuple[Any, ...], bytes], int] = {}
+    for row in marked:
+        data: bytes = row[-1]
+        place = row[:-1], data[:_OFFSET_BYTES]
+        digits[place] = digits.get(place, 0) + int.from_bytes(data[_OFFSET_BYTES:], "little")
+    found: dict[tuple[Any, ...], int] = {}
+    for (mark, lowest), number in digits.items():
+        found[mark] = found.get(mark, 0) + _lifted(lowest, number)
+    return found
 
 
 def bucket_weight(value: int) -> int:
     """What one whole number >= 0 adds to `Sketch.counts`."""
-    bucket = 0 if value == 0 else 1 + math.ceil(math.log(value) / _LOG_BASE)
-    return 1 << _LANE_BITS * bucket
+    return 1 << _LANE_BITS * _bucket(value)
+
+
+def _bucket(value: int) -> int:
+    return 0 if value == 0 else 1 + math.ceil(math.log(value) / _LOG_BASE)
 
 
 def _representative(place: int) -> float:
     return 0.0 if place == 0 else _MIDDLE * math.exp((place - 1) * _LOG_BASE)
 
 
-def _at_rank(found: Sequence[tuple[int, int]], rank: int) -> float:
-    """The value of a rank counted from 0, less than the number of values."""
-    for place, count in found:
-        rank -= count
-        if rank < 0:
-            return _representative(place)
-    raise IndexError(rank)
+def _lifted(lowest: bytes, digits: int) -> int:
+    return digits << int.from_bytes(lowest, "little") * _LANE_BITS
 
 
 def _digits(number: int) -> bytes:

@@ -63,5 +63,15 @@ class RewardSource(StrEnum):
 STRENGTH: Final = {source: len(RewardSource) - place for place, source in enumerate(RewardSource)}
 """Of two rewards the one whose source has the greater strength holds."""
 
+
+class Tier(StrEnum):
+    """How far judgements are believed, by who gave them. What is concluded from keywords is in none of them."""
+
+    VERIFIED = "verified"
+    MODEL = "model"
+    BEHAVIOUR = "behaviour"
+    STRUCTURE = "structure"
+
+
 VERIFIED: Final = frozenset({RewardSource.HUMAN, RewardSource.TEST, RewardSource.VERIFIER})
 """Sources that count as verified."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from mcp_server.analysis.credit import Assessment
-from mcp_server.analysis.quantiles import Z_90
+from mcp_server.analysis.intervals import Z_90
 
 PRIOR_WEIGHT: Final = 20.0
 """How many judged sessions the mean over all arms counts as."""

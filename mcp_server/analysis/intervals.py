@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from mcp_server.analysis.quantiles import Z_90
-
+Z_90: Final = 1.6448536269514722
+"""Of the standard normal distribution: 90 % lie within plus or minus this."""
 LEAST_EVIDENCE: Final = 5.0
 """Below it there is not enough data: the interval would cover most of what is possible."""
 SHRUNKEN_BELOW: Final = 30.0
@@ -97,7 +97,7 @@ def difference(successes: float, n: float, other_successes: float, other_n: floa
     """
     if min(n, other_n) < LEAST_EVIDENCE:
         return None
-    return between(_bounds(successes / n, n), _bounds(other_successes / other_n, other_n))
+    return between(wilson(successes / n, n), wilson(other_successes / other_n, other_n))
 
 
 def between(one: Estimate, other: Estimate) -> Difference:
@@ -133,8 +133,8 @@ def stratified(strata: Sequence[Stratum], z: float = Z_90) -> Difference:
     value = below = above = 0.0
     for stratum in strata:
         share = stratum.weight / whole
-        one = _bounds(stratum.successes / stratum.n, stratum.n, z)
-        other = _bounds(stratum.other_successes / stratum.other_n, stratum.other_n, z)
+        one = wilson(stratum.successes / stratum.n, stratum.n, z)
+        other = wilson(stratum.other_successes / stratum.other_n, stratum.other_n, z)
         value += share * (one.value - other.value)
         below += (share * math.hypot(one.value - one.low, other.high - other.value)) ** 2
         above += (share * math.hypot(one.high - one.value, other.value - other.low)) ** 2
@@ -142,15 +142,24 @@ def stratified(strata: Sequence[Stratum], z: float = Z_90) -> Difference:
 
 
 def _estimate(share: float, n: float, evidence: float) -> Estimate:
-    bounds = _bounds(share, evidence)
+    bounds = wilson(share, evidence)
     shrunken = n < SHRUNKEN_BELOW
     value = (share * n + Z_90 * Z_90 / 2) / (n + Z_90 * Z_90) if shrunken else share
     value = min(bounds.high, max(bounds.low, value))
     return Estimate(value, bounds.low, bounds.high, n, shrunken)
 
 
-def _bounds(share: float, n: float, z: float = Z_90) -> Estimate:
-    """Wilson's interval around a share that is not shrunken; `n` need not be whole."""
+def wilson(share: float, n: float, z: float = Z_90) -> Estimate:
+    """Wilson's interval around a share that is not shrunken.
+
+    Source: Wilson, "Probable inference, the law of succession, and statistical inference" (1927): the interval is
+    (p + z²/2n ± z sqrt(p(1-p)/n + z²/4n²)) / (1 + z²/n).
+
+    Args:
+        share: p, in [0, 1].
+        n: the evidence, above 0; it need not be whole.
+        z: how many standard deviations the interval holds; 90 % without it.
+    """
     square = z * z
     middle = share + square / (2 * n)
     spread = z * math.sqrt(max(0.0, share * (1 - share)) / n + square / (4 * n * n))

@@ -6,7 +6,8 @@ The tiers and their reasons: text does not tell whether a task was done, so a ke
 from dataclasses import dataclass
 from typing import Final
 
-from storage.vocabulary import VERIFIED, RewardSource, Status
+from storage.outcomes import tier
+from storage.vocabulary import RewardSource, Status, Tier
 
 VERIFIED_WEIGHT: Final = 1.0
 MODEL_WEIGHT: Final = 0.3
@@ -16,7 +17,11 @@ TRUSTED_FROM: Final = 0.8
 """Agreement with verified rewards from which a model's judgement counts as much as it agrees."""
 TRUSTED_CASES: Final = 30
 
-_SAYS_NOTHING: Final = frozenset({Status.RUNNING, Status.CANCELLED, Status.LOST})
+_WEIGHTS: Final = {
+    Tier.VERIFIED: VERIFIED_WEIGHT,
+    Tier.BEHAVIOUR: BEHAVIOUR_WEIGHT,
+    Tier.STRUCTURE: STRUCTURE_WEIGHT,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,15 +43,15 @@ def weight(source: RewardSource | None, status: Status, agreement: Agreement = N
         status: of the span. A run that was cancelled or lost, or goes on, says nothing of its agent by its structure.
         agreement: of the user's model judgements with verified ones.
     """
-    if source is None or source is RewardSource.KEYWORD:
-        return 0.0
-    if source in VERIFIED:
-        return VERIFIED_WEIGHT
-    if source is RewardSource.MODEL:
+    found = tier(source, status)
+    return 0.0 if found is None else weight_of(found, agreement)
+
+
+def weight_of(believed: Tier, agreement: Agreement = NO_AGREEMENT) -> float:
+    """The weight of the rewards of one tier, in [0, 1]."""
+    if believed is Tier.MODEL:
         return _of_model(agreement)
-    if source is RewardSource.BEHAVIOUR:
-        return BEHAVIOUR_WEIGHT
-    return 0.0 if status in _SAYS_NOTHING else STRUCTURE_WEIGHT
+    return _WEIGHTS[believed]
 
 
 def _of_model(agreement: Agreement) -> float:

@@ -19,9 +19,10 @@ _COLOURS = {"ok": "green", "warning": "yellow", "problem": "red"}
     is_flag=True,
     help="First do what is safe: take in what waits, guess missing types of tasks, close the database to others.",
 )
+@click.option("--rebuild", is_flag=True, help="First sum all delegations up anew, for statistics that are in doubt.")
 @json_option
 @database_option
-def command(db: str | None, *, fix: bool, as_json: bool) -> None:
+def command(db: str | None, *, fix: bool, rebuild: bool, as_json: bool) -> None:
     """Check the database, the plugin and its hooks, and what of Claude Code's history is imported.
 
     Each finding comes with its cure. Exit status 1 if something does not work.
@@ -29,6 +30,8 @@ def command(db: str | None, *, fix: bool, as_json: bool) -> None:
 
     async def looking(app: App) -> list[Finding]:
         checkup = Checkup(app.store, app.importing, app.capturing, app.settings, app.guess)
+        if rebuild:
+            await checkup.rebuild()
         if fix:
             await checkup.mend()
         return await checkup.findings()

@@ -22,6 +22,7 @@ COMMANDS: Final = {
     "stats": "stats",
     "route": "route",
     "report": "report",
+    "insights": "insights",
     "reward": "reward",
     "rules": "rules",
     "replay": "replay",

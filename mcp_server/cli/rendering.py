@@ -3,7 +3,7 @@
 import json
 import sys
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import click
 
@@ -17,6 +17,9 @@ NOTHING: Final = "-"
 _SECOND_MS: Final = 1000
 _MINUTE_MS: Final = 60_000
 _HOUR_MS: Final = 3_600_000
+_LEAST_SHARE: Final = 0.005
+_GAP: Final = 2
+_LEAST_TEXT: Final = 12
 
 
 def print_json(answer: Mapping[str, Any]) -> None:
@@ -30,29 +33,60 @@ def print_table(
     *,
     right: frozenset[str] = frozenset(),
     signed: frozenset[str] = frozenset(),
+    texts: frozenset[str] = frozenset(),
+    spare: Sequence[str] = (),
 ) -> None:
-    """A table; columns named in `right` are aligned to the right, those in `signed` coloured by their sign."""
+    """A table. In a pipe it is whole; on a terminal it is made to fit, and nothing but texts is ever broken or cut.
+
+    Args:
+        columns: their names.
+        rows: a cell for each column.
+        right: columns aligned to the right.
+        signed: columns coloured by their sign.
+        texts: columns that may be wrapped.
+        spare: columns that may be left out where a terminal is too narrow, the first one first.
+    """
     from rich.console import Console  # noqa: PLC0415 - takes 40 ms that only tables pay
     from rich.table import Table  # noqa: PLC0415 - as above
     from rich.text import Text  # noqa: PLC0415 - as above
 
     on_terminal = sys.stdout.isatty()
+    cells = [list(row) for row in rows]
     console = Console(width=None if on_terminal else _WIDE, soft_wrap=not on_terminal)
+    kept = list(range(len(columns)))
+    if on_terminal:
+        kept, console.width = _fitting(columns, cells, texts, spare, console.width)
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for column in columns:
-        table.add_column(
-            column, justify="right" if column in right else "left", no_wrap=not on_terminal, overflow="fold"
-        )
-    for row in rows:
-        table.add_row(
-            *(Text(cell, style=_style(cell, column in signed)) for column, cell in zip(columns, row, strict=True))
-        )
-    lines = console.render_lines(table, console.options) if not on_terminal else None
-    if lines is None:
+    for place in kept:
+        name = columns[place]
+        justify: Literal["left", "right"] = "right" if name in right else "left"
+        table.add_column(name, justify=justify, no_wrap=not on_terminal or name not in texts, overflow="fold")
+    for row in cells:
+        table.add_row(*(Text(row[place], style=_style(row[place], columns[place] in signed)) for place in kept))
+    if on_terminal:
         console.print(table)
-    else:
-        for line in lines:
-            click.echo("".join(segment.text for segment in line).rstrip())
+        return
+    for line in console.render_lines(table, console.options):
+        click.echo("".join(segment.text for segment in line).rstrip())
+
+
+def _fitting(
+    columns: Sequence[str], rows: Sequence[Sequence[str]], texts: frozenset[str], spare: Sequence[str], room: int
+) -> tuple[list[int], int]:
+    """The places of those columns that have room, and the width that they need, which may be more."""
+    widths = [
+        max(len(name), min(_LEAST_TEXT, longest) if name in texts else longest)
+        for name, longest in (
+            (name, max((len(row[place]) for row in rows), default=0)) for place, name in enumerate(columns)
+        )
+    ]
+    kept = list(range(len(columns)))
+    for name in (*spare, None):
+        needed = sum(widths[place] for place in kept) + _GAP * (len(kept) - 1)
+        if needed <= room or name is None:
+            break
+        kept = [place for place in kept if columns[place] != name]
+    return kept, max(room, needed)
 
 
 def _style(cell: str, has_sign: bool) -> str:  # noqa: FBT001 - said at its one call
@@ -63,7 +97,7 @@ def money(usd: float | None) -> str:
     """US dollars; small amounts with four decimals, unknown ones as a dash."""
     if usd is None:
         return NOTHING
-    return f"${usd:.2f}" if usd >= 1 else f"${usd:.4f}"
+    return f"${usd:,.2f}" if usd >= 1 else f"${usd:.4f}"
 
 
 def duration(ms: float | None) -> str:
@@ -84,9 +118,16 @@ def count(value: int | None) -> str:
     return NOTHING if value is None else f"{value:,}"
 
 
+def counted(n: int, noun: str) -> str:
+    """So many of something, as `1 span` or `2 spans`."""
+    return f"{n:,} {noun}" if n == 1 else f"{n:,} {noun}s"
+
+
 def share(value: float | None) -> str:
-    """A share in per cent."""
-    return NOTHING if value is None else f"{value:.0%}"
+    """A share in per cent; a small one is not nothing."""
+    if value is None:
+        return NOTHING
+    return "<1%" if 0 < value < _LEAST_SHARE else f"{value:.0%}"
 
 
 def moment(text: str | None) -> str:
@@ -104,7 +145,7 @@ def one_line(text: str | None, limit: int = 60) -> str:
 
 def parts(counts: Mapping[str, int] | None) -> str:
     """Counts by name, as `3 ok, 1 error`."""
-    return ", ".join(f"{n} {name}" for name, n in (counts or {}).items()) or NOTHING
+    return ", ".join(f"{n:,} {name}" for name, n in (counts or {}).items()) or NOTHING
 
 
 def left_out(answer: Mapping[str, Any], what: str) -> None:

@@ -8,6 +8,7 @@ import click
 from mcp_server.cli.rendering import (
     NOTHING,
     count,
+    counted,
     duration,
     moment,
     money,
@@ -17,10 +18,10 @@ from mcp_server.cli.rendering import (
     share,
 )
 
-_FIGURES: Final = frozenset({
-    "n", "calls", "own", "subtree", "cost", "tokens", "duration", "critical", "median", "p95", "tools", "net",
-    "similar",
-})  # fmt: skip
+_TEXTS: Final = frozenset({"task", "reasons"})
+_SPARE_OF_TREES: Final = ("critical", "by", "calls", "subtree", "duration", "model")
+"""The first go first where a terminal is too narrow for all columns."""
+_FIGURES: Final = frozenset({"n", "calls", "own", "subtree", "cost", "duration", "critical", "net", "similar"})
 
 
 def print_trajectory(answer: Mapping[str, Any]) -> None:
@@ -28,7 +29,8 @@ def print_trajectory(answer: Mapping[str, Any]) -> None:
     totals = answer["totals"]
     click.echo(f"session {answer['session_id']}")
     click.echo(
-        f"{totals['delegations']} delegations ({parts(totals['statuses'])}; outcomes {parts(totals['outcomes'])}),"
+        f"{counted(totals['delegations'], 'delegation')}"
+        f" ({parts(totals['statuses'])}; outcomes {parts(totals['outcomes'])}),"
         f" {money(totals['cost_usd'])}, {count(totals['total_tokens'])} tokens, {duration(totals['duration_ms'])}"
     )
     click.echo()
@@ -53,7 +55,7 @@ def print_trajectory(answer: Mapping[str, Any]) -> None:
     columns = (
         "agent", "model", "status", "outcome", "by", "calls", "own", "subtree", "duration", "critical", "span", "task",
     )  # fmt: skip
-    print_table(columns, rows, right=_FIGURES)
+    print_table(columns, rows, right=_FIGURES, spare=_SPARE_OF_TREES, texts=_TEXTS)
     for repair in answer["repairs"]:
         click.echo(f"note: {repair['span_id']}: {repair['reason']}")
     _errors(spans)
@@ -75,7 +77,7 @@ def print_credit(answer: Mapping[str, Any], tree: Mapping[str, Any]) -> None:
         for lines, span in zip(_branches(spans), spans, strict=True)
     ]
     columns = ("agent", "model", "status", "outcome", "if success", "if failure", "net", "span", "reasons")
-    print_table(columns, rows, right=_FIGURES, signed=frozenset({"net"}))
+    print_table(columns, rows, right=_FIGURES, signed=frozenset({"net"}), texts=_TEXTS)
     click.echo()
     for suspect in answer["top_blame"]:
         where = f"{suspect['agent_type']} {suspect['span_id']}"
@@ -102,7 +104,8 @@ def print_arms(answer: Mapping[str, Any]) -> None:
         for arm in answer["arms"]
     ]
     print_table(("agent", "model", "n", "net credit", "90 %", "not judged"), rows, right=_FIGURES)
-    click.echo(f"\nover {answer['sessions']} sessions{', older ones left out' if answer['sessions_left_out'] else ''}")
+    left_out = ", older ones left out" if answer["sessions_left_out"] else ""
+    click.echo(f"\nover {counted(answer['sessions'], 'session')}{left_out}")
 
 
 def _credit(shares: Mapping[str, Mapping[str, Any]], span: Mapping[str, Any]) -> tuple[str, ...]:
@@ -136,35 +139,7 @@ def print_delegations(answer: Mapping[str, Any]) -> None:
     columns = ["started", "agent", "model", "status", "outcome", "calls", "cost", "duration", "span", "task"]
     if found and "similarity" in found[0]:
         columns.insert(0, "similar")
-    print_table(columns, rows, right=_FIGURES)
-
-
-def print_stats(answer: Mapping[str, Any]) -> None:
-    """Groups of delegations with their figures."""
-    groups: Sequence[Mapping[str, Any]] = answer["groups"]
-    keys = list(groups[0]["key"]) if groups else []
-    rows = [_figures(group, [group["key"][key] or NOTHING for key in keys]) for group in groups]
-    if keys:
-        rows.append(_figures(answer["totals"], ["all", *[""] * (len(keys) - 1)]))
-    columns = (*keys, "n", "statuses", "judged", "success (90 %)", "cost", "tokens", "tools", "median", "p95")
-    print_table(columns, rows, right=_FIGURES)
-
-
-def _figures(group: Mapping[str, Any], key: Sequence[str]) -> tuple[str, ...]:
-    success, tokens = group.get("success"), group.get("tokens") or {}
-    times = group.get("duration_ms") or {}
-    return (
-        *key,
-        count(group["n"]),
-        parts(group.get("statuses")),
-        count(group.get("verified_n", 0)),
-        NOTHING if not success else f"{share(success['rate'])} ({share(success['low'])} to {share(success['high'])})",
-        money(group.get("cost_usd")),
-        count(sum(tokens.values())) if tokens else NOTHING,
-        count(group.get("tool_calls")),
-        duration(times.get("median")),
-        duration(times.get("p95")),
-    )
+    print_table(columns, rows, right=_FIGURES, spare=("calls", "duration", "status", "cost", "model"), texts=_TEXTS)
 
 
 def _who(span: Mapping[str, Any]) -> str:

@@ -36,6 +36,7 @@ async def _serve(db: str | None) -> None:
                 reporting=app.reporting,
                 crediting=app.crediting,
                 advising=app.advising,
+                reviewing=app.reviewing,
                 capturing=app.capturing,
             )
             await build_server(services).run_stdio_async()

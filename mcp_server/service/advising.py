@@ -7,7 +7,6 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
-from mcp_server.analysis.quantiles import quantile
 from mcp_server.analysis.routing.advice import Advice, advice
 from mcp_server.analysis.routing.arms import Arm, Profile
 from mcp_server.analysis.routing.decisions import Decision, Kind, Known, Question, decide
@@ -214,18 +213,14 @@ def _profile(task: Classified, history: History) -> Profile:
 
 
 def _usage(group: Group) -> Usage:
-    median = group.durations.quantile(0.5)
-    known = group.durations.n
-    if median is None:
-        median, known = quantile(group.durations_ms, 0.5), len(group.durations_ms)
     return Usage(
         arm=Arm(group.key["agent_type"] or "", group.key["model"]),
         task_type=group.key["task_type"],
         n=group.n,
         cost_n=group.cost_n,
         cost_usd=group.cost_usd or 0.0,
-        duration_n=known,
-        duration_ms=median or 0.0,
+        duration_n=group.durations.n,
+        duration_ms=group.durations.quantile(0.5) or 0.0,
     )
 
 

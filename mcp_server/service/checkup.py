@@ -14,6 +14,7 @@ from mcp_server.ingest.texts import Guesser
 from mcp_server.service import capture_checks
 from mcp_server.service.capturing import Capturing
 from mcp_server.service.findings import Finding, State
+from mcp_server.service.hook_files import HookFiles
 from mcp_server.service.importing import Importing
 from mcp_server.service.untyped import guess_untyped
 from mcp_server.settings import APP_NAME, Settings
@@ -22,6 +23,7 @@ from storage.queries import PageRequest
 from storage.store import Store
 
 SOON: Final = timedelta(days=7)
+_REBUILD: Final = "delegation-telemetry doctor --rebuild"
 _PRIVATE: Final = stat.S_IRWXG | stat.S_IRWXO
 
 
@@ -62,21 +64,33 @@ class Checkup:
             StoreError: the store cannot keep what was found.
         """
         await anyio.to_thread.run_sync(self._make_private)
+        if not (await self._store.health()).summed_up:
+            await self.rebuild()
         await self._capturing.catch_up()
         await self._importing.paths([self._settings.claude_config / layout.PROJECTS])
         await guess_untyped(self._store, self._guess)
+
+    async def rebuild(self) -> None:
+        """Sum all delegations up anew.
+
+        Raises:
+            StoreError: the store cannot be written.
+        """
+        await self._store.rebuild()
 
     async def _capture(self, client: Installation) -> list[Finding]:
         now = datetime.now(UTC)
         newest = await self._store.latest_event()
         sessions = (await self._store.sessions(PageRequest(limit=1))).items
-        spools = self._settings.spools
+        settings, spools = self._settings, self._settings.spools
+        hook_files = HookFiles(settings.routing_folder)
         return [
             capture_checks.plugin(client),
             capture_checks.events(client, newest, now),
             await anyio.to_thread.run_sync(capture_checks.backlog, spools, now),
+            await anyio.to_thread.run_sync(capture_checks.routing, settings.routing, hook_files, now),
             capture_checks.version(sessions[0].client if sessions else None),
-            await anyio.to_thread.run_sync(capture_checks.databases, self._settings.db, self._settings.default_db),
+            await anyio.to_thread.run_sync(capture_checks.databases, settings.db, settings.default_db),
         ]
 
     async def _database(self) -> list[Finding]:
@@ -92,6 +106,11 @@ class Checkup:
             cure = "restore a backup, or move the file away and import again"
             findings = [Finding("database", State.PROBLEM, f"{text}; {'; '.join(health.complaints[:3])}", cure)]
         findings.append(Finding("schema", State.OK, f"version {health.schema} of {health.newest_schema}"))
+        findings.append(
+            Finding("sums", State.OK, "statistics are kept up to date")
+            if health.summed_up
+            else Finding("sums", State.WARNING, "statistics are counted anew for each answer: slow", _REBUILD)
+        )
         return findings
 
     def _file_mode(self) -> Finding:

@@ -33,7 +33,10 @@ def fitted(answer: Mapping[str, Any], key: str, max_chars: int | None) -> tuple[
     frame = size({**answer, key: []}) + 64  # room for a cursor
     if frame + size(items) <= max_chars:
         return items, len(items)
+    string, sequence = _longest(items)
     for limit in _STRING_LIMITS:
+        if string <= limit and sequence <= _few(limit):
+            continue
         items = [_cut(item, limit) for item in items]
         if frame + size(items) <= max_chars:
             return items, len(items)
@@ -56,7 +59,27 @@ def _cut(value: Any, limit: int) -> Any:
     if isinstance(value, dict):
         return {name: part if name in _NEVER_CUT else _cut(part, limit) for name, part in value.items()}
     if isinstance(value, list):
-        few = max(4, limit // 20)
+        few = _few(limit)
         shown = [_cut(part, limit) for part in value[:few]]
         return shown if len(value) <= few else [*shown, f"…[+{len(value) - few} more]"]
     return value
+
+
+def _few(limit: int) -> int:
+    return max(4, limit // 20)
+
+
+def _longest(items: Sequence[dict[str, Any]]) -> tuple[int, int]:
+    """The length of the longest string and of the longest list in some items: what is short is not worth a try."""
+    string = sequence = 0
+    waiting: list[Any] = [value for item in items for value in item.values()]
+    while waiting:
+        value = waiting.pop()
+        if isinstance(value, str):
+            string = max(string, len(value))
+        elif isinstance(value, dict):
+            waiting += value.values()
+        elif isinstance(value, list):
+            sequence = max(sequence, len(value))
+            waiting += value
+    return string, sequence

@@ -8,9 +8,9 @@ from typing import Final, NamedTuple
 from mcp_server.analysis.routing.arms import Arm, Cell, Profile
 from mcp_server.analysis.routing.rollups import Rollup
 from mcp_server.analysis.weights import weight
-from storage.lessons import Lesson, LessonSum, Tier, TierSum
+from storage.lessons import Lesson, LessonSum, TierSum
 from storage.outcomes import SUCCESS_FROM
-from storage.vocabulary import VERIFIED, RewardSource, Status
+from storage.vocabulary import VERIFIED, RewardSource, Status, Tier
 
 _SOURCE_OF: Final = {
     Tier.VERIFIED: RewardSource.HUMAN,

@@ -1,12 +1,10 @@
-"""Answers about what is recorded: one session, delegations that match, statistics."""
+"""Answers about what is recorded: one session, delegations that match, and what they add up to."""
 
-import json
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
 
 from mcp_server.analysis.agent_runs import MatchMode, selected
-from mcp_server.analysis.quantiles import quantile, wilson
 from mcp_server.analysis.repair import Move, Repaired, repair
 from mcp_server.analysis.trees import Node, Repair, bridged, grow
 from mcp_server.service import cursors, shapes, similar
@@ -14,23 +12,20 @@ from mcp_server.service.agent_match import AgentMode, agents_meant
 from mcp_server.service.asking import Asking
 from mcp_server.service.errors import BadArgument, UnknownId
 from mcp_server.service.fitting import DEFAULT_CHARS, fitted
-from mcp_server.service.grouping import summed
 from mcp_server.service.moments import moment
 from mcp_server.service.present import Feed, Present
 from mcp_server.service.session_tree import critical_ms, node_object, repair_object, totals
-from mcp_server.service.shapes import Detail, rounded, session_object, span_object
+from mcp_server.service.shapes import Detail, session_object, span_object
+from mcp_server.service.statistics import Statistics
 from storage.errors import BadCursor
 from storage.fields import plain_type
-from storage.queries import AGENT_RUNS, ALL_KINDS, CALLS, Dimension, Group, Page, PageRequest, SpanFilter
+from storage.queries import AGENT_RUNS, ALL_KINDS, CALLS, Dimension, Page, PageRequest, SpanFilter
 from storage.records import Span
 from storage.store import Store
 from storage.vocabulary import Outcome, SpanKind, Status
 
 PAGE: Final = 50
-_CHAIN_LIMIT: Final = 64
 _SIMILARITY_DIGITS: Final = 3
-_MAIN: Final = "main"
-_SCAN_PAGE: Final = 500
 _REPAIRS_SHOWN: Final = 20  # all of them are counted in the totals
 
 
@@ -60,7 +55,8 @@ class Reporting:
         self._store = store
         self.present = Present(store, feed, session_id)
         self._clock = clock
-        self._asking = Asking(store, clock)
+        self.asking = Asking(store, clock)
+        self.stats = Statistics(store, self.present, clock).stats
 
     async def trajectory(
         self,
@@ -132,7 +128,7 @@ class Reporting:
     async def repaired(self, session_id: str, kinds: frozenset[SpanKind], *, texts: bool = False) -> Repaired:
         """The spans of a session of these kinds, each where it belongs."""
         known = await self._store.trajectory(session_id, kinds, texts=texts)
-        return repair(await self._bridged(known), now=self._clock())
+        return repair(await bridged_over(self._store, known), now=self._clock())
 
     async def search(
         self,
@@ -190,7 +186,7 @@ class Reporting:
             "returned": len(page.items),
             "total": page.total,
             "next_cursor": page.next,
-            "verdicts_wanted": await self._asking.about(page.items),
+            "verdicts_wanted": await self.asking.about(page.items),
         }
         items, kept = fitted(answer, "delegations", max_chars)
         if kept < len(page.items):
@@ -208,61 +204,6 @@ class Reporting:
             return await self._store.find(question, PageRequest(limit=limit, after=cursor))
         except BadCursor as error:
             raise BadArgument("cursor", cursor, "pass next_cursor exactly as it was returned") from error
-
-    async def stats(
-        self,
-        group_by: Sequence[Dimension] = (Dimension.AGENT_TYPE, Dimension.MODEL),
-        *,
-        agent_match: str | None = None,
-        agent_mode: AgentMode = "nearest",
-        project: str | None = None,
-        since: str | None = None,
-        until: str | None = None,
-        cursor: str | None = None,
-        limit: int = PAGE,
-        max_chars: int | None = DEFAULT_CHARS,
-    ) -> dict[str, Any]:
-        """Delegations summed up by what they have in common, most frequent group first.
-
-        In the mode `ancestor`, all sessions are read in which an agent matches: that takes longer than one sum.
-
-        Raises:
-            BadArgument: a value that cannot be used.
-        """
-        await self.present.fresh()
-        now = self._clock()
-        agents = None
-        if agent_match is not None:
-            known = await self._store.distinct(Dimension.AGENT_TYPE)
-            # The main agent is no delegation, but others may be below it.
-            agents = agents_meant(agent_match, known if agent_mode == "nearest" else {*known, _MAIN})
-        question = SpanFilter(
-            agent_types=agents, project=project, since=moment("since", since, now), until=moment("until", until, now)
-        )
-        dimensions = list(dict.fromkeys(group_by))
-        if agents is not None and agent_mode == "ancestor":
-            below = await self._delegations_below(agents, question)
-            found, overall = summed(below, dimensions), summed(below, ())
-        else:
-            found, overall = await self._store.group(question, dimensions), await self._store.group(question, ())
-        groups = [_group_object(group) for group in found]
-        start = 0
-        if cursor is not None:
-            mark = cursors.decode(cursor)
-            start = next((place + 1 for place, group in enumerate(groups) if _key(group) == mark), 0)
-        page = groups[start : start + limit]
-        answer: dict[str, Any] = {
-            "groups": page,
-            "totals": {name: value for name, value in _group_object(overall[0]).items() if name != "key"}
-            if overall
-            else {"n": 0},
-            "returned": len(page),
-            "total": len(groups),
-        }
-        items, kept = fitted(answer, "groups", max_chars)
-        more = start + kept < len(groups)
-        following = cursors.encode(_key(page[kept - 1])) if more and kept else None
-        return {**answer, "groups": items, "returned": kept, "next_cursor": following}
 
     async def sessions(self, *, cursor: str | None = None, limit: int = PAGE) -> dict[str, Any]:
         """Sessions, latest activity first."""
@@ -297,37 +238,6 @@ class Reporting:
         """The known values of a dimension, most frequent first."""
         return await self._store.distinct(dimension)
 
-    async def _bridged(self, spans: list[Span]) -> list[Span]:
-        """Spans whose parents were not asked for, hung on the nearest ancestor that was."""
-        between: dict[str, Span] = {}
-        ids = {span.span_id for span in spans}
-        missing = {span.parent_span_id for span in spans if span.parent_span_id} - ids
-        for _ in range(_CHAIN_LIMIT):
-            if not missing:
-                break
-            found = await self._store.spans(sorted(missing))
-            between |= found
-            missing = {span.parent_span_id for span in found.values() if span.parent_span_id} - ids - between.keys()
-        return bridged(spans, between) if between else spans
-
-    async def _delegations_below(self, agents: frozenset[str], question: SpanFilter) -> list[Span]:
-        """Delegations to some agents and all below such agents' runs, as far as they meet the rest of a question."""
-        session_ids: dict[str, None] = {}
-        cursor: str | None = None
-        while True:
-            matching = SpanFilter(kinds=AGENT_RUNS, agent_types=agents)
-            page = await self._store.scan(matching, PageRequest(limit=_SCAN_PAGE, after=cursor))
-            session_ids |= dict.fromkeys(span.session_id for span in page.items)
-            cursor = page.next
-            if cursor is None:
-                break
-        found: list[Span] = []
-        for session_id in session_ids:
-            runs = await self._bridged(await self._store.trajectory(session_id, AGENT_RUNS))
-            meant = selected(runs, agents, MatchMode.ANCESTOR)
-            found += [span for span in runs if span.span_id in meant and _meets(span, question)]
-        return found
-
     async def _with_texts(self, nodes: Sequence[Node]) -> list[Node]:
         whole = await self._store.spans([node.span.span_id for node in nodes])
         return [
@@ -359,51 +269,6 @@ def _place(span_ids: list[str], cursor: str | None) -> int:
     return span_ids.index(mark) + 1
 
 
-def _meets(span: Span, question: SpanFilter) -> bool:
-    """Whether a span is a delegation of the project and the time that a question names."""
-    return (
-        span.kind is SpanKind.DELEGATION
-        and question.project in {None, span.project}
-        and (question.since is None or span.started_at >= question.since)
-        and (question.until is None or span.started_at < question.until)
-    )
-
-
 def _found_object(span: Span, similarity: float | None) -> dict[str, Any]:
     found = {"session_id": span.session_id, "project": span.project, **span_object(span, "summary")}
     return found if similarity is None else {"similarity": round(similarity, _SIMILARITY_DIGITS), **found}
-
-
-def _group_object(group: Group) -> dict[str, Any]:
-    judged = wilson(group.verified_success_n, group.verified_n)
-    return {
-        "key": group.key,
-        "n": group.n,
-        **({"guessed_type_n": group.guessed_n} if Dimension.TASK_TYPE in group.key else {}),
-        "verified_n": group.verified_n,
-        "success": None
-        if judged is None
-        else {"rate": rounded(judged.rate), "low": rounded(judged.low), "high": rounded(judged.high)},
-        "mean_reward": rounded(group.reward_sum / group.rewards_n) if group.rewards_n else None,
-        "statuses": {status.value: n for status, n in group.statuses.items() if n},
-        "outcomes": {outcome.value: n for outcome, n in group.outcomes.items() if n},
-        "cost_usd": rounded(group.cost_usd),
-        "priced_n": group.cost_n,
-        "cost_per_success_usd": _cost_per_success(group),
-        "tokens": {name: count for name, count in group.tokens.items() if count is not None},
-        "tool_calls": group.tool_calls,
-        "tool_errors": group.tool_errors,
-        "duration_ms": {"median": quantile(group.durations_ms, 0.5), "p95": quantile(group.durations_ms, 0.95)},
-    }
-
-
-def _cost_per_success(group: Group) -> float | None:
-    """What one success cost; None while an outcome or a cost is unknown, for then nobody can say."""
-    successes = group.outcomes[Outcome.SUCCESS]
-    if group.cost_usd is None or not successes or group.outcomes[Outcome.UNKNOWN] or group.cost_n < group.n:
-        return None
-    return rounded(group.cost_usd / successes)
-
-
-def _key(group: dict[str, Any]) -> str:
-    return json.dumps(group["key"], sort_keys=True)

@@ -11,7 +11,7 @@ from mcp_server.tools.parameters import AgentMatch, AgentMode, Cursor, MaxChars,
 from mcp_server.tools.strict import READS, strict_tool
 from storage.queries import Dimension
 
-GroupBy = Literal["agent_type", "model", "task_type", "project", "agent_version", "day", "week"]
+GroupBy = Literal["agent_type", "model", "task_type", "project", "agent_version", "complexity", "day", "week"]
 
 
 def tools(reporting: Reporting) -> list[Tool]:
@@ -20,7 +20,7 @@ def tools(reporting: Reporting) -> list[Tool]:
     async def get_stats(
         *,
         group_by: Annotated[
-            list[GroupBy] | None, Field(max_length=7, description="Default: agent_type and model; [] sums up all")
+            list[GroupBy] | None, Field(max_length=8, description="Default: agent_type and model; [] sums up all")
         ] = None,
         agent_match: AgentMatch = None,
         agent_mode: AgentMode = "nearest",
@@ -31,10 +31,11 @@ def tools(reporting: Reporting) -> list[Tool]:
         limit: Annotated[int, Field(ge=1, le=500)] = 50,
         max_chars: MaxChars = DEFAULT_CHARS,
     ) -> dict[str, Any]:
-        """Sum up delegations by agent, model, project, day and so on: counts, outcomes, cost, tokens, durations.
+        """Sum up delegations by agent, model, project, day and so on: counts, success, cost, tokens, durations.
 
-        success is the share among judged delegations (verified_n) with its 90 % interval, null without any. Costs are
-        sums of those known (priced_n of n). Not for single delegations: use search_delegations.
+        success: share among judged delegations (verified_n) with its 90 % interval; null (not enough data) below 5,
+        shrunken below 30. Costs are sums of those known (priced_n of n); null is unknown. trend: change since the
+        window before, where since is given. Not for single delegations: use search_delegations.
         """
         chosen = ("agent_type", "model") if group_by is None else group_by
         return await reporting.stats(
@@ -54,6 +55,6 @@ def tools(reporting: Reporting) -> list[Tool]:
             get_stats,
             title="Delegation statistics",
             annotations=READS,
-            required=["groups", "totals", "returned", "total", "next_cursor"],
+            required=["groups", "totals", "compared_with", "returned", "total", "next_cursor"],
         )
     ]

@@ -11,11 +11,11 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from storage.fields import well_formed
-from storage.lessons import TIER_OF, ArmState, Learned, Tier
-from storage.outcomes import SUCCESS_FROM
+from storage.lessons import ArmState, Learned
+from storage.outcomes import SUCCESS_FROM, TIER_OF, tier
 from storage.sqlite import lesson_words, rows
 from storage.sqlite.rollups import DAY_US, MICRO
-from storage.vocabulary import SpanKind, Status
+from storage.vocabulary import SpanKind, Tier
 
 ARM: Final = ("agent_type", "model")
 SUM_KEY: Final = ("day", *ARM, "task_type", "complexity", "epoch")
@@ -25,8 +25,6 @@ _SAME: Final = ("span_id", *ARM, "agent_version", "complexity", "reward", "tool_
 _COLUMNS: Final = (*_SAME, "task_type", "day", "source", "epoch")
 PLACE: Final = {tier: place * 3 for place, tier in enumerate(Tier)}
 """Where those of a tier begin among `SUMS`."""
-_TELLS_NOTHING: Final = frozenset({Status.RUNNING, Status.CANCELLED, Status.LOST})
-"""What a span of such a status looks like says nothing about it."""
 _AT_ONCE: Final = 2_000
 
 _SPANS: Final = """
@@ -166,10 +164,7 @@ def _settle(connection: sqlite3.Connection, wanted: Mapping[str, str], sums: "_S
 
 def _facts(span: sqlite3.Row) -> dict[str, Any] | None:
     """What a span teaches; None where it teaches nothing."""
-    tier = TIER_OF.get(span["reward_source"])
-    if tier is None or span["kind"] != SpanKind.DELEGATION:
-        return None
-    if tier is Tier.STRUCTURE and span["status"] in _TELLS_NOTHING:
+    if tier(span["reward_source"], span["status"]) is None or span["kind"] != SpanKind.DELEGATION:
         return None
     ended_us = span["started_us"] if span["ended_us"] is None else span["ended_us"]
     same = {name: span[name] for name in (*_SAME, "task")}

@@ -1,21 +1,25 @@
 """Delegations summed up from roll-ups: the same sums as from the spans, in a time that hardly grows with their number.
 
-Whole days come from the roll-ups, the few hours before the first and after the last of them from the spans.
+Whole days come from the roll-ups. Where a window begins or ends within a day, the smaller part of that day comes from
+the spans: it is added to the whole days, or taken away from them.
 """
 
 import json
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import fields, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, field, fields, replace
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from storage.fields import well_formed
-from storage.queries import Dimension, Group, SpanFilter
-from storage.sketch import Sketch, counts_of
+from storage.queries import Dimension, Essence, Group, SpanFilter
+from storage.sketch import added
 from storage.sqlite import groups, rows
-from storage.sqlite.rollups import COARSE, COARSE_KEY, DAY_US, FINE, KEY, MICRO, NANO, SUMS, TIERS, TOKENS, is_built
-from storage.vocabulary import Outcome, Status
+from storage.sqlite.rollups import COARSE, COARSE_KEY, DAY_US, FINE, KEY, SUMS, is_built
+from storage.sqlite.totals import Key, Totals
 
+_ONE_DAY: Final = timedelta(days=1)
+_LAST_DAY: Final = datetime.max.replace(tzinfo=UTC).date().toordinal() - datetime(1970, 1, 1, tzinfo=UTC).toordinal()
 _ASKED: Final = frozenset({"kinds", "agent_types", "model", "task_type", "project", "since", "until"})
 _UNASKED: Final = [one for one in fields(SpanFilter) if one.name not in _ASKED]
 _DAY: Final = "day * 86400, 'unixepoch'"
@@ -29,28 +33,27 @@ _CONDITIONS: Final = {
     "task_type": "task_type = :task_type",
     "project": "project = :project",
     "first": "day >= :first",
-    "last": "day <= :last",
+    "end": "day < :end",
 }
-_TOTALS: Final = ", ".join(f"total({name}) as {name}" for name in SUMS)
+_TOTALS: Final = ", ".join(f"total({name})" for name in SUMS)
+_FEW: Final = frozenset({"n", "verified_n", "verified_success_n", "cost_n", "cost_nano_usd"})
+_FEW_TOTALS: Final = ", ".join(f"total({name})" if name in _FEW else "0.0" for name in SUMS)
 # Cell by cell, as the rows lie: otherwise SQLite would sort them with all their columns.
 _FROM: Final = "from rollup_cell cross join rollup on rollup.cell_id = rollup_cell.id where level = :level"
 _CELLS: Final = "select * from rollup_cell where level = :level"
 
 
 def group(connection: sqlite3.Connection, question: SpanFilter, by: Sequence[Dimension]) -> list[Group]:
-    """As `groups.group`, from roll-ups where they can answer; then with `durations` and without `durations_ms`."""
-    if not _can_answer(question) or not is_built(connection):
-        return [_counted(found) for found in groups.group(connection, question, by)]
-    found: dict[str, Group] = {}
-    for part in _parts(connection, question, by):
-        key = json.dumps(part.key)
-        found[key] = _joined(found[key], part) if key in found else part
+    """Delegations that match, summed up by the dimensions, most frequent group first."""
+    return _Asked(connection, by).totals(question).groups(by)
 
-    def place(one: Group) -> tuple[int, list[tuple[bool, str]]]:
-        # As SQLite orders: null first.
-        return -one.n, [(value is not None, value or "") for value in one.key.values()]
 
-    return sorted(found.values(), key=place)
+def compare(
+    connection: sqlite3.Connection, question: SpanFilter, other: SpanFilter, by: Sequence[Dimension]
+) -> tuple[list[Group], list[Essence]]:
+    """The same, and beside it what another question is answered in short."""
+    asked = _Asked(connection, by)
+    return asked.totals(question).groups(by), replace(asked, brief=True).totals(other).essences(by)
 
 
 def _can_answer(question: SpanFilter) -> bool:
@@ -58,128 +61,96 @@ def _can_answer(question: SpanFilter) -> bool:
     return question.kinds == delegations and all(getattr(question, one.name) is None for one in _UNASKED)
 
 
-def _parts(connection: sqlite3.Connection, question: SpanFilter, by: Sequence[Dimension]) -> Iterator[Group]:
-    first = None if question.since is None else -(-rows.microseconds(question.since) // DAY_US)
-    last = None if question.until is None else rows.microseconds(question.until) // DAY_US - 1
-    if first is not None and last is not None and first > last:
-        yield from (_counted(one) for one in groups.group(connection, question, by))
-        return
-    yield from _of_days(connection, question, by, first, last)
-    if first is not None:
-        before = replace(question, until=rows.time_of(first * DAY_US))
-        yield from (_counted(one) for one in groups.group(connection, before, by))
-    if last is not None:
-        after = replace(question, since=rows.time_of((last + 1) * DAY_US))
-        yield from (_counted(one) for one in groups.group(connection, after, by))
+@dataclass(frozen=True, slots=True)
+class _Cut:
+    """Where a window begins or ends: by whole days, and what is between them and the window itself."""
+
+    day: int
+    """The first of the whole days that follow, or the first that follows on them."""
+    apart: SpanFilter | None = None
+    """The delegations between."""
+    sign: int = field(default=0)
+    """Whether they are to be added to the whole days, or to be taken away from them."""
 
 
-def _of_days(
-    connection: sqlite3.Connection, question: SpanFilter, by: Sequence[Dimension], first: int | None, last: int | None
-) -> Iterator[Group]:
-    agents = question.agent_types
-    asked: dict[str, Any] = {
-        "agent_types": None if agents is None else json.dumps(sorted(map(well_formed, agents))),
-        "model": question.model and well_formed(question.model),
-        "task_type": question.task_type and well_formed(question.task_type),
-        "project": question.project and well_formed(question.project),
-        "first": first,
-        "last": last,
-    }
-    parameters = {name: value for name, value in asked.items() if value is not None}
-    conditions = "".join(f" and {_CONDITIONS[name]}" for name in parameters)
-    is_coarse = question.project is None and all(one in KEY[:COARSE_KEY] or one in _TIMES for one in by)
-    parameters["level"] = COARSE if is_coarse else FINE
-    timely = [one for one in by if one in _TIMES]
-    times = "".join(f", {_TIMES[one]} as {one.value}" for one in timely)
-    place = {one: 1 + timely.index(one) for one in timely}
-    cells = {row["id"]: row for row in connection.execute(_CELLS, {"level": parameters["level"]})}
-    plain = connection.cursor()
-    plain.row_factory = None  # tuples: thousands of rows are looked at
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """One question after the other, of the same groups. What two of them need from the spans is counted once."""
 
-    def key_of(row: tuple[Any, ...]) -> tuple[str | None, ...]:
-        cell = cells[row[0]]
-        return tuple(row[place[one]] if one in place else cell[one.value] for one in by)
+    connection: sqlite3.Connection
+    by: Sequence[Dimension]
+    brief: bool = False
+    """Whether what makes an `Essence` is enough."""
+    parts: dict[SpanFilter, Totals] = field(default_factory=dict)
 
-    sketches: dict[tuple[str | None, ...], int] = {}
-    start = 1 + len(timely)
-    cell_and_times = ", ".join(("rollup_cell.id", *(one.value for one in timely)))
-    each = f"select rollup_cell.id{times}, durations {_FROM}{conditions}"
-    grouped = f"select rollup_cell.id{times}, {_TOTALS} {_FROM}{conditions} group by {cell_and_times}"
-    for mark, found in _runs(plain.execute(each, parameters)):
-        key = key_of(mark)
-        sketches[key] = sketches.get(key, 0) + found
-    totals: dict[tuple[str | None, ...], list[float]] = {}
-    for row in plain.execute(grouped, parameters):
-        key, sums = key_of(row), row[start:]
-        totals[key] = [one + other for one, other in zip(totals[key], sums, strict=True)] if key in totals else sums
-    for key, sums in totals.items():
-        names = dict(zip(SUMS, sums, strict=True))
-        yield _group(names, dict(zip((one.value for one in by), key, strict=True)), Sketch(sketches[key]))
+    def totals(self, question: SpanFilter) -> Totals:
+        """From roll-ups, as far as they reach."""
+        if not (_can_answer(question) and is_built(self.connection)):
+            return self._of_spans(question)
+        start = None if question.since is None else _cut(question, question.since, is_start=True)
+        end = None if question.until is None else _cut(question, question.until, is_start=False)
+        if question.since is not None and question.until is not None and question.until - question.since <= _ONE_DAY:
+            return self._of_spans(question)
+        found = self._of_days(question, None if start is None else start.day, None if end is None else end.day)
+        for cut in (start, end):
+            if cut is not None and cut.apart is not None:
+                found.join(self._apart(cut.apart), cut.sign)
+        return found
 
+    def _of_spans(self, question: SpanFilter) -> Totals:
+        return groups.totals(self.connection, question, self.by, durations=not self.brief)
 
-def _runs(found: Iterable[tuple[Any, ...]]) -> Iterator[tuple[tuple[Any, ...], int]]:
-    """The sketches of neighbouring rows that begin alike, added up: the mark they share, and their counts."""
-    mark: tuple[Any, ...] = ()
-    counts = 0
-    for row in found:
-        if row[:-1] != mark:
-            if mark:
-                yield mark, counts
-            mark, counts = row[:-1], 0
-        counts += counts_of(row[-1])
-    if mark:
-        yield mark, counts
+    def _apart(self, question: SpanFilter) -> Totals:
+        held = self.parts.get(question)
+        if held is None:
+            held = self.parts[question] = self._of_spans(question)
+        return held
 
+    def _of_days(self, question: SpanFilter, first: int | None, end: int | None) -> Totals:
+        agents = question.agent_types
+        asked: dict[str, Any] = {
+            "agent_types": None if agents is None else json.dumps(sorted(map(well_formed, agents))),
+            "model": question.model and well_formed(question.model),
+            "task_type": question.task_type and well_formed(question.task_type),
+            "project": question.project and well_formed(question.project),
+            "first": first,
+            "end": end,
+        }
+        parameters = {name: value for name, value in asked.items() if value is not None}
+        conditions = "".join(f" and {_CONDITIONS[name]}" for name in parameters)
+        is_coarse = question.project is None and all(one in KEY[:COARSE_KEY] or one in _TIMES for one in self.by)
+        parameters["level"] = COARSE if is_coarse else FINE
+        timely = [one for one in self.by if one in _TIMES]
+        times = "".join(f", {_TIMES[one]} as {one.value}" for one in timely)
+        place = {one: 1 + timely.index(one) for one in timely}
+        cells = {row["id"]: row for row in self.connection.execute(_CELLS, {"level": parameters["level"]})}
+        plain = self.connection.cursor()
+        plain.row_factory = None  # tuples: thousands of rows are looked at
 
-def _group(row: Mapping[str, float], key: dict[str, str | None], durations: Sketch) -> Group:
-    cost_n = int(row["cost_n"])
-    return Group(
-        key=key,
-        n=int(row["n"]),
-        statuses={status: int(row[f"status_{status}"]) for status in Status},
-        outcomes={outcome: int(row[f"outcome_{outcome}"]) for outcome in Outcome},
-        verified_n=int(row["verified_n"]),
-        verified_success_n=int(row["verified_success_n"]),
-        rewards_n=sum(int(row[f"{tier}_n"]) for tier in TIERS),
-        reward_sum=sum(row[f"{tier}_reward"] for tier in TIERS) / MICRO,
-        cost_n=cost_n,
-        cost_usd=row["cost_nano_usd"] / NANO if cost_n else None,
-        tokens={f"{name}_tokens": int(row[f"{name}_tokens"]) if row[f"{name}_n"] else None for name in TOKENS},
-        tool_calls=int(row["tool_calls"]),
-        tool_errors=int(row["tool_errors"]),
-        guessed_n=int(row["guessed_n"]),
-        durations_ms=(),
-        durations=durations,
-    )
+        def key_of(row: tuple[Any, ...]) -> Key:
+            cell = cells[row[0]]
+            return tuple(row[place[one]] if one in place else cell[one.value] for one in self.by)
+
+        found = Totals()
+        start = 1 + len(timely)
+        cell_and_times = ", ".join(("rollup_cell.id", *(one.value for one in timely)))
+        totals = _FEW_TOTALS if self.brief else _TOTALS
+        grouped = f"select rollup_cell.id{times}, {totals} {_FROM}{conditions} group by {cell_and_times}"
+        for row in plain.execute(grouped, parameters):
+            found.add(key_of(row), row[start:])
+        if not self.brief:
+            each = f"select rollup_cell.id{times}, durations {_FROM}{conditions}"
+            for mark, counts in added(plain.execute(each, parameters)).items():
+                found.add_durations(key_of(mark), counts)
+        return found
 
 
-def _counted(found: Group) -> Group:
-    return replace(found, durations_ms=(), durations=Sketch.of(found.durations_ms))
-
-
-def _joined(one: Group, other: Group) -> Group:
-    return Group(
-        key=one.key,
-        n=one.n + other.n,
-        statuses={status: one.statuses[status] + other.statuses[status] for status in Status},
-        outcomes={outcome: one.outcomes[outcome] + other.outcomes[outcome] for outcome in Outcome},
-        verified_n=one.verified_n + other.verified_n,
-        verified_success_n=one.verified_success_n + other.verified_success_n,
-        rewards_n=one.rewards_n + other.rewards_n,
-        reward_sum=one.reward_sum + other.reward_sum,
-        cost_n=one.cost_n + other.cost_n,
-        cost_usd=_sum(one.cost_usd, other.cost_usd),
-        tokens={name: _sum(count, other.tokens[name]) for name, count in one.tokens.items()},
-        tool_calls=one.tool_calls + other.tool_calls,
-        tool_errors=one.tool_errors + other.tool_errors,
-        guessed_n=one.guessed_n + other.guessed_n,
-        durations_ms=(),
-        durations=one.durations + other.durations,
-    )
-
-
-def _sum(one: Any, other: Any) -> Any:
-    """Of what is known; None where neither is."""
-    if one is None or other is None:
-        return other if one is None else one
-    return one + other
+def _cut(question: SpanFilter, time: datetime, *, is_start: bool) -> _Cut:
+    day, rest_us = divmod(rows.microseconds(time), DAY_US)
+    if not rest_us:
+        return _Cut(day)
+    if 2 * rest_us < DAY_US or day == _LAST_DAY:  # what lies in the day before that time is the smaller part
+        before = replace(question, since=rows.time_of(day * DAY_US), until=time)
+        return _Cut(day, before, -1 if is_start else 1)
+    after = replace(question, since=time, until=rows.time_of((day + 1) * DAY_US))
+    return _Cut(day + 1, after, 1 if is_start else -1)

@@ -11,25 +11,24 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
 
-from storage.outcomes import SUCCESS_FROM
+from storage.outcomes import SUCCESS_FROM, tier
 from storage.records import Span
 from storage.sketch import Sketch, bucket_weight
 from storage.sqlite import rows
-from storage.vocabulary import VERIFIED, Outcome, RewardSource, SpanKind, Status
+from storage.vocabulary import Outcome, SpanKind, Status, Tier
 
 COARSE: Final = 0
 FINE: Final = 1
 KEY: Final = ("agent_type", "model", "task_type", "project", "complexity", "agent_version")
 COARSE_KEY: Final = 3
 """So many names of `KEY` make a cell of the coarse level."""
-TIERS: Final = ("verified", "model", "behaviour", "structure")
 TOKENS: Final = ("input", "output", "cache_read", "cache_write_5m", "cache_write_1h")
 SUMS: Final = (
     "n",
     *(f"status_{status}" for status in Status),
     *(f"outcome_{outcome}" for outcome in Outcome),
     "verified_success_n",
-    *(f"{tier}_{what}" for tier in TIERS for what in ("n", "reward", "reward_squared")),
+    *(f"{tier}_{what}" for tier in Tier for what in ("n", "reward", "reward_squared")),
     "cost_n", "cost_nano_usd",
     *(f"{tokens}_{what}" for tokens in TOKENS for what in ("n", "tokens")),
     "tool_calls", "tool_errors", "guessed_n",
@@ -40,12 +39,7 @@ NANO: Final = 1_000_000_000
 _PLACES: Final = {name: place for place, name in enumerate(SUMS)}
 _STATUS: Final = {status: _PLACES[f"status_{status}"] for status in Status}
 _OUTCOME: Final = {outcome: _PLACES[f"outcome_{outcome}"] for outcome in Outcome}
-_TIER: Final = {
-    **dict.fromkeys(VERIFIED, _PLACES["verified_n"]),
-    RewardSource.MODEL: _PLACES["model_n"],
-    RewardSource.BEHAVIOUR: _PLACES["behaviour_n"],
-    RewardSource.STRUCTURE: _PLACES["structure_n"],
-}
+_TIER: Final = {tier: _PLACES[f"{tier}_n"] for tier in Tier}
 _VERIFIED_SUCCESS: Final = _PLACES["verified_success_n"]
 _COST: Final = _PLACES["cost_n"]
 _TOKENS: Final = [(f"{tokens}_tokens", _PLACES[f"{tokens}_n"]) for tokens in TOKENS]
@@ -153,12 +147,13 @@ def day_of(time: datetime) -> int:
 def _facts(span: Span) -> list[tuple[int, int]]:
     """Where a delegation counts, and how much."""
     facts = [(0, 1), (_STATUS[span.status], 1), (_OUTCOME[span.outcome], 1)]
-    tier = None if span.reward_source is None else _TIER.get(span.reward_source)
-    if tier is not None and span.reward is not None:
+    believed = tier(span.reward_source, span.status)
+    if believed is not None and span.reward is not None:
+        place = _TIER[believed]
         facts += (
-            (tier, 1), (tier + 1, round(span.reward * MICRO)), (tier + 2, round(span.reward * span.reward * MICRO))
+            (place, 1), (place + 1, round(span.reward * MICRO)), (place + 2, round(span.reward * span.reward * MICRO))
         )  # fmt: skip
-        if span.reward_source in VERIFIED and span.reward >= SUCCESS_FROM:
+        if believed is Tier.VERIFIED and span.reward >= SUCCESS_FROM:
             facts.append((_VERIFIED_SUCCESS, 1))
     if span.cost_usd is not None:
         facts += ((_COST, 1), (_COST + 1, round(span.cost_usd * NANO)))

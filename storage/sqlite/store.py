@@ -15,6 +15,7 @@ from storage.queries import (
     Added,
     Batch,
     Dimension,
+    Essence,
     Group,
     Health,
     Measure,
@@ -28,11 +29,11 @@ from storage.records import HookEvent, ReadPosition, Reward, Session, Span
 from storage.sqlite import (
     decisions,
     events,
-    groups,
     lessons,
     listing,
     positions,
     rewards,
+    rollup_groups,
     rollups,
     search,
     sessions,
@@ -83,6 +84,9 @@ class SqliteStore:
     async def find(self, question: SpanFilter, page: PageRequest) -> Page[Span]:
         return await self._engine.read(partial(listing.find, question=question, request=page))
 
+    async def newest(self, question: SpanFilter, limit: int) -> list[Span]:
+        return await self._engine.read(partial(listing.newest, question=question, limit=limit))
+
     async def scan(self, question: SpanFilter, page: PageRequest) -> Page[Span]:
         return await self._engine.read(partial(listing.scan, question=question, request=page))
 
@@ -102,7 +106,12 @@ class SqliteStore:
         return await self._engine.read(partial(sessions.resolve, target_id=target_id))
 
     async def group(self, question: SpanFilter, by: Sequence[Dimension]) -> list[Group]:
-        return await self._engine.read(partial(groups.group, question=question, by=by))
+        return await self._engine.read(partial(rollup_groups.group, question=question, by=by))
+
+    async def compare(
+        self, question: SpanFilter, other: SpanFilter, by: Sequence[Dimension]
+    ) -> tuple[list[Group], list[Essence]]:
+        return await self._engine.read(partial(rollup_groups.compare, question=question, other=other, by=by))
 
     async def vocabulary(self, words: Sequence[str]) -> Vocabulary:
         return await self._engine.read(partial(similar.vocabulary, words=words))

@@ -9,7 +9,7 @@ from typing import Final
 from storage.queries import Health
 from storage.sqlite import decisions, lessons, migrate, rows, search, sessions
 from storage.sqlite.engine import log_of, make_private_file
-from storage.sqlite.rollups import Deltas
+from storage.sqlite.rollups import Deltas, is_built
 
 _TABLES: Final = ("span", "reward", "session", "read_position", "hook_event")
 _OLDEST: Final = """
@@ -136,4 +136,5 @@ def health(connection: sqlite3.Connection, path: Path) -> Health:
         sound=not complaints,
         complaints=complaints,
         counts=counts,
+        summed_up=is_built(connection),
     )

@@ -28,13 +28,16 @@ verdicts = st.lists(st.tuples(st.integers(0, 7), st.sampled_from([0.0, 0.5, 1.0]
 
 
 def figures(group: Group) -> dict[str, object]:
-    return {name: getattr(group, name) for name in Group.__slots__ if name != "durations"}
+    rewards = {tier: (sums.n, sums.reward, sums.reward_squared) for tier, sums in group.rewards.items()}
+    return {name: getattr(group, name) for name in Group.__slots__} | {"rewards": rewards}
 
 
 def about(group: Group) -> dict[str, object]:
-    """The same; a store's sums of counts are exact up to 2^53 only, those of fractions hardly ever."""
-    sums = {name: pytest.approx(getattr(group, name)) for name in ("cost_usd", "reward_sum", "tool_calls", "tokens")}
-    return figures(group) | sums
+    """The same; a store's sums of counts are exact up to 2^53 only, those of fractions up to rounding."""
+    exact = figures(group)
+    rewards = {tier: pytest.approx(sums, abs=1e-5) for tier, sums in exact["rewards"].items()}  # type: ignore[attr-defined]
+    sums = {name: pytest.approx(getattr(group, name)) for name in ("tool_calls", "tokens")}
+    return exact | sums | {"rewards": rewards, "cost_usd": pytest.approx(group.cost_usd, abs=1e-8)}
 
 
 @settings(max_examples=25)

@@ -11,6 +11,7 @@ from mcp_server.service.advising import Advising
 from mcp_server.service.crediting import Crediting
 from mcp_server.service.recording import Recording
 from mcp_server.service.reporting import Reporting
+from mcp_server.service.reviewing import Reviewing
 from storage.opening import open_store
 
 
@@ -19,11 +20,14 @@ async def serve(database: str, port: int) -> None:
     keep = TextKeeper(lambda text: text)
     reporting = Reporting(store)
     crediting = Crediting(store, reporting.present)
-    advising = Advising(store, reporting.present, keep, config=Path(database).parent)
-    server = build_server(
-        Services(recording=Recording(store, keep), reporting=reporting, crediting=crediting, advising=advising)
+    services = Services(
+        recording=Recording(store, keep),
+        reporting=reporting,
+        crediting=crediting,
+        advising=Advising(store, reporting.present, keep, config=Path(database).parent),
+        reviewing=Reviewing(store, reporting.present, reporting.asking),
     )
-    await server.run_streamable_http_async(host="127.0.0.1", port=port)
+    await build_server(services).run_streamable_http_async(host="127.0.0.1", port=port)
 
 
 if __name__ == "__main__":

@@ -8,10 +8,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from storage.queries import Batch, Dimension, SpanFilter
+from storage.queries import Batch, Dimension, RewardSums, SpanFilter
 from storage.records import Span
+from storage.sketch import Sketch
 from storage.store import Store
-from storage.vocabulary import Outcome, RewardSource, SpanKind, Status
+from storage.vocabulary import Level, Outcome, RewardSource, SpanKind, Status, Tier
 from tests import strategies
 from tests.factories import a_reward, a_span, at
 from tests.storage.engines import on_empty_stores
@@ -30,6 +31,9 @@ async def test_a_group_sums_up_all_that_its_delegations_tell(store: Store) -> No
                 a_span(span_id="b", duration_ms=10, cost_usd=0.25, status=Status.ERROR, input_tokens=1),
                 a_span(span_id="c", status=Status.RUNNING),
                 a_span(span_id="d", duration_ms=20),
+                a_span(span_id="e", duration_ms=40, status=Status.ERROR),
+                a_span(span_id="f", status=Status.LOST, ended_at=None),
+                a_span(span_id="g", duration_ms=50),
                 a_span(span_id="call", kind=SpanKind.TOOL_CALL, cost_usd=100.0),
                 a_span(span_id="main", kind=SpanKind.SESSION, cost_usd=100.0),
             ],
@@ -38,26 +42,32 @@ async def test_a_group_sums_up_all_that_its_delegations_tell(store: Store) -> No
                 a_reward(span_id="b", value=0.5, source=RewardSource.HUMAN),
                 a_reward(span_id="c", value=1.0, source=RewardSource.MODEL),
                 a_reward(span_id="d", value=1.0, source=RewardSource.KEYWORD),
+                a_reward(span_id="e", value=0.0, source=RewardSource.STRUCTURE),
+                a_reward(span_id="f", value=0.0, source=RewardSource.STRUCTURE),
+                a_reward(span_id="g", value=0.5, source=RewardSource.BEHAVIOUR),
             ],
         )
     )
     (group,) = await store.group(EVERYTHING, [Dimension.AGENT_TYPE])
-    assert (group.key, group.n) == ({"agent_type": "Explore"}, 4)
+    assert (group.key, group.n) == ({"agent_type": "Explore"}, 7)
     assert {status: n for status, n in group.statuses.items() if n} == {
-        Status.OK: 2, Status.ERROR: 1, Status.RUNNING: 1,
+        Status.OK: 3, Status.ERROR: 2, Status.RUNNING: 1, Status.LOST: 1,
     }  # fmt: skip
     assert group.outcomes == {
-        Outcome.SUCCESS: 2, Outcome.PARTIAL: 1, Outcome.FAILURE: 0, Outcome.UNKNOWN: 1,
+        Outcome.SUCCESS: 2, Outcome.PARTIAL: 2, Outcome.FAILURE: 2, Outcome.UNKNOWN: 1,
     }  # fmt: skip
     assert (group.verified_n, group.verified_success_n) == (2, 1)
-    assert (group.rewards_n, group.reward_sum) == (3, 2.5)
+    assert group.rewards == {
+        Tier.VERIFIED: RewardSums(2, 1.5, 1.25), Tier.MODEL: RewardSums(1, 1.0, 1.0),
+        Tier.BEHAVIOUR: RewardSums(1, 0.5, 0.25), Tier.STRUCTURE: RewardSums(1, 0.0, 0.0),
+    }  # fmt: skip
     assert (group.cost_n, group.cost_usd) == (2, 0.75)
     assert group.tokens == {
         "input_tokens": 4, "output_tokens": 4, "cache_read_tokens": 5, "cache_write_5m_tokens": None,
         "cache_write_1h_tokens": None,
     }  # fmt: skip
     assert (group.tool_calls, group.tool_errors) == (2, 1)
-    assert group.durations_ms == [10, 20, 30]
+    assert group.durations == Sketch.of([10, 20, 30, 40, 50])
 
 
 async def test_groups_go_by_size_and_what_is_unknown_is_a_group_too(store: Store) -> None:
@@ -76,13 +86,13 @@ async def test_without_a_dimension_all_is_one_group_and_nothing_is_none(store: S
     assert await store.group(EVERYTHING, [Dimension.MODEL]) == []
     await store.add(Batch(spans=[a_span(model="small"), a_span(model="large")]))
     (group,) = await store.group(EVERYTHING, [])
-    assert (group.key, group.n, group.durations_ms) == ({}, 2, [1000, 1000])
+    assert (group.key, group.n, group.durations) == ({}, 2, Sketch.of([1000, 1000]))
 
 
 async def test_groups_are_of_those_that_match(store: Store) -> None:
     await store.add(Batch(spans=[a_span(model="small", cost_usd=1.0), a_span(model="large", started_at=at(0.5))]))
     (group,) = await store.group(SpanFilter(since=at(0.1)), [Dimension.MODEL])
-    assert (group.key, group.durations_ms) == ({"model": "large"}, [500])
+    assert (group.key, group.durations) == ({"model": "large"}, Sketch.of([500]))
 
 
 @pytest.mark.parametrize(
@@ -106,11 +116,28 @@ async def test_days_and_weeks_are_those_of_utc(store: Store, time: datetime, day
     assert await store.distinct(Dimension.WEEK) == [week]
 
 
+async def test_complexity_can_be_grouped_by(store: Store) -> None:
+    await store.add(Batch(spans=[a_span(complexity=level) for level in (Level.LOW, Level.HIGH, Level.LOW, None)]))
+    found = await store.group(EVERYTHING, [Dimension.COMPLEXITY])
+    assert [(group.key, group.n) for group in found] == [
+        ({"complexity": "low"}, 2), ({"complexity": None}, 1), ({"complexity": "high"}, 1),
+    ]  # fmt: skip
+    assert await store.distinct(Dimension.COMPLEXITY) == ["low", "high"]
+
+
+async def test_two_questions_are_answered_at_one_moment(store: Store) -> None:
+    await store.add(Batch(spans=[a_span(started_at=at(hour * 3600), ended_at=at(hour * 3600)) for hour in range(72)]))
+    now, before = await store.compare(
+        SpanFilter(since=at(40 * 3600)), SpanFilter(since=at(8 * 3600), until=at(40 * 3600)), []
+    )
+    assert [group.n for group in now] == [group.n for group in before] == [32]
+
+
 async def test_sums_of_huge_counts_do_not_fail(store: Store) -> None:
     huge = 2**53 - 1
     await store.add(Batch(spans=[a_span(input_tokens=huge, tool_call_count=huge) for _ in range(1030)]))
     (group,) = await store.group(EVERYTHING, [])
-    assert group.tokens["input_tokens"] == 2**63 - 1  # as much as the engine's integers hold
+    assert group.tokens["input_tokens"] == pytest.approx(1030 * huge)  # more than the engine's integers hold
 
 
 async def test_distinct_values_go_by_frequency_then_name(store: Store) -> None:
@@ -146,7 +173,7 @@ def test_every_delegation_is_in_exactly_one_group(engine: str, spans: list[Span]
         found: Counter[Any] = Counter()
         for group in groups:
             assert sum(group.statuses.values()) == sum(group.outcomes.values()) == group.n
-            assert list(group.durations_ms) == sorted(group.durations_ms)
+            assert group.durations.n <= group.n
             found[tuple(group.key[one.value] for one in plain)] += group.n
         assert found == expected
 

@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 
-from storage.lessons import ArmState, Learned, Lesson, LessonSum, Taught, Tier, TierSum
+from storage.lessons import ArmState, Learned, Lesson, LessonSum, Taught, TierSum
 from storage.queries import Batch
 from storage.records import Reward
 from storage.store import Store
-from storage.vocabulary import Level, RewardSource, Source, SpanKind, Status
+from storage.vocabulary import Level, RewardSource, Source, SpanKind, Status, Tier
 from storage.words import HEAD
 from tests.factories import a_reward, a_span, at
 

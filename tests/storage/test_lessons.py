@@ -12,15 +12,16 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from storage.lessons import ArmState, Learned, Tier, TierSum
+from storage.lessons import ArmState, Learned, TierSum
 from storage.queries import Batch
 from storage.records import Span
 from storage.sqlite import lesson_reading, lesson_words, lessons, migrate, rows, upkeep, writing
 from storage.sqlite.lesson_words import CommonWords
-from storage.vocabulary import Level, RewardSource, Source, SpanKind, Status
+from storage.vocabulary import Level, RewardSource, Source, SpanKind, Status, Tier
 from storage.words import task_words
 from tests.factories import a_reward, a_span, at
-from tests.storage.test_rollups import FIRST, HOURS, a_database
+from tests.storage.living import FIRST, HOURS
+from tests.storage.test_rollups import a_database
 from tests.strategies import maybe
 
 TASKS = ("find the parser", "mend the roof", "", "Die Tür öffnen", '\0 %% "quoted" or near(x)')

@@ -15,6 +15,7 @@ from mcp_server.service.advising import Advising, Asked
 from mcp_server.service.crediting import Crediting
 from mcp_server.service.recording import Recording, StatedSpan
 from mcp_server.service.reporting import Reporting
+from mcp_server.service.reviewing import Reviewing
 from storage.opening import open_store
 from storage.store import Store
 from storage.vocabulary import Level, RewardSource
@@ -54,6 +55,7 @@ def _services(store: Store, folder: Path, clock: Callable[[], datetime]) -> Serv
         recording=Recording(store, keep, session_id="here", clock=clock),
         reporting=reporting,
         crediting=Crediting(store, reporting.present, clock),
+        reviewing=Reviewing(store, reporting.present, reporting.asking, clock=clock),
         advising=Advising(store, reporting.present, keep, config=folder, clock=clock),
     )
 

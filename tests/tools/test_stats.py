@@ -33,7 +33,7 @@ async def test_delegations_are_grouped_by_agent_and_model(ask: Ask, store: Store
     assert (small["n"], small["cost_usd"], small["priced_n"]) == (2, 0.75, 2)
     assert small["tokens"] == {"input_tokens": 30}
     assert (small["tool_calls"], small["tool_errors"]) == (3, 1)
-    assert small["duration_ms"] == {"median": 200, "p95": 290}
+    assert small["duration_ms"] == pytest.approx({"median": 200, "p95": 290}, rel=0.02)
     assert answer["Explore", "large"]["statuses"] == {"error": 1}
     assert answer["Explore", "large"]["cost_usd"] is None
 
@@ -44,17 +44,37 @@ async def test_success_is_a_share_of_what_was_judged_with_its_interval(ask: Ask,
     hints = [a_reward(span_id=f"s{i}", source=RewardSource.KEYWORD) for i in range(10, 12)]
     await store.add(Batch(spans=spans, rewards=[*judged, *hints]))
     group = (await groups(ask, group_by=["agent_type"]))["Explore",]
-    assert (group["n"], group["verified_n"], group["success"]["rate"]) == (12, 10, 0.8)
-    assert group["success"]["low"] < 0.6
+    assert (group["n"], group["verified_n"], group["verified_success_n"]) == (12, 10, 8)
+    assert group["success"]["shrunken"]
+    assert group["success"]["low"] < 0.6 < group["success"]["rate"] < 0.8
     assert group["success"]["high"] > 0.9
-    assert group["mean_reward"] == 0.8
+    assert (group["mean_reward"], group["reward_weight"]) == (0.8, 10)
     assert group["outcomes"] == {"success": 8, "failure": 2, "unknown": 2}
 
 
-async def test_without_a_judgement_there_is_no_rate(ask: Ask, store: Store) -> None:
-    await store.add(Batch(spans=[a_span()]))
+async def test_too_few_judgements_give_no_rate_and_none_no_mean(ask: Ask, store: Store) -> None:
+    await store.add(Batch(spans=[a_span(span_id=f"s{i}", cost_usd=1.0) for i in range(5)]))
     group = (await groups(ask))["Explore", None]
-    assert (group["success"], group["mean_reward"], group["cost_per_success_usd"]) == (None, None, None)
+    assert (group["success"], group["mean_reward"], group["reward_weight"]) == (None, None, 0)
+    await store.add(Batch(rewards=[a_reward(span_id=f"s{i}") for i in range(4)]))
+    group = (await groups(ask))["Explore", None]
+    assert (group["success"], group["cost_per_success_usd"], group["mean_reward"]) == (None, None, 1.0)
+    await store.add(Batch(rewards=[a_reward(span_id="s4")]))
+    assert (await groups(ask))["Explore", None]["success"]["high"] == 1.0
+
+
+async def test_a_mean_reward_counts_each_judgement_as_far_as_it_is_believed(ask: Ask, store: Store) -> None:
+    sources = [RewardSource.TEST, RewardSource.MODEL, RewardSource.BEHAVIOUR, RewardSource.KEYWORD]
+    spans = [a_span(span_id=source.value) for source in sources]
+    lost = [a_span(span_id="late", status=Status.ERROR), a_span(span_id="lost", status=Status.LOST, ended_at=None)]
+    judged = [
+        a_reward(span_id=source.value, value=float(source is RewardSource.TEST), source=source) for source in sources
+    ]
+    ends = [a_reward(span_id=span.span_id, value=0.0, source=RewardSource.STRUCTURE) for span in lost]
+    await store.add(Batch(spans=spans + lost, rewards=judged + ends))
+    totals = (await ask("get_stats"))["totals"]
+    assert totals["reward_weight"] == pytest.approx(1 + 0.3 + 0.3 + 0.1)
+    assert totals["mean_reward"] == pytest.approx(1 / 1.7)
 
 
 async def test_days_and_weeks_are_in_utc_and_weeks_begin_on_monday(ask: Ask, store: Store) -> None:
@@ -100,12 +120,75 @@ async def test_many_groups_come_in_pages(ask: Ask, store: Store) -> None:
     assert sorted(seen) == [f"agent-{i:03}" for i in range(40)]
 
 
-async def test_a_cost_per_success_needs_every_outcome_and_every_cost(ask: Ask, store: Store) -> None:
-    spans = [a_span(span_id="good", cost_usd=0.5), a_span(span_id="bad", cost_usd=0.25)]
-    await store.add(Batch(spans=spans, rewards=[a_reward(span_id="good"), a_reward(span_id="bad", value=0.0)]))
-    assert (await groups(ask, group_by=["agent_type"]))["Explore",]["cost_per_success_usd"] == 0.75
-    await store.add(Batch(spans=[a_span(cost_usd=0.1)]))
-    assert (await groups(ask, group_by=["agent_type"]))["Explore",]["cost_per_success_usd"] is None
+async def test_a_cost_per_success_is_the_mean_cost_over_the_success_rate(ask: Ask, store: Store) -> None:
+    judged = [a_span(span_id=f"s{i}", cost_usd=0.5) for i in range(40)]
+    rewards = [a_reward(span_id=f"s{i}", value=float(i < 20)) for i in range(40)]
+    await store.add(Batch(spans=[*judged, *(a_span(cost_usd=1.5) for _ in range(40)), a_span()], rewards=rewards))
+    explore = (await groups(ask, group_by=["agent_type"]))["Explore",]
+    assert (explore["cost_usd"], explore["priced_n"], explore["mean_cost_usd"]) == (80, 80, 1)
+    assert explore["cost_per_success_usd"] == 2
+
+
+async def test_what_never_succeeds_has_no_cost_per_success(ask: Ask, store: Store) -> None:
+    spans = [a_span(span_id=f"s{i}", cost_usd=0.5) for i in range(40)]
+    await store.add(Batch(spans=spans, rewards=[a_reward(span_id=f"s{i}", value=0.0) for i in range(40)]))
+    explore = (await groups(ask))["Explore", None]
+    assert (explore["success"]["rate"], explore["cost_per_success_usd"]) == (0, None)
+
+
+async def test_shares_of_cost_are_of_what_is_known(ask: Ask, store: Store) -> None:
+    await store.add(Batch(spans=[a_span(agent_type="Plan"), a_span(cost_usd=0.0)]))
+    assert {group["cost_share"] for group in (await groups(ask)).values()} == {None}
+    await store.add(Batch(spans=[a_span(cost_usd=1.0), a_span(agent_type="dear", cost_usd=3.0)]))
+    shares = {key[0]: group["cost_share"] for key, group in (await groups(ask)).items()}
+    assert shares == {"Plan": None, "Explore": 0.25, "dear": 0.75}
+
+
+async def test_a_trend_compares_with_the_window_before(ask: Ask, store: Store) -> None:
+    """The clock stands an hour after noon: 30 minutes are compared with the 30 before them."""
+    early, late = at(900), at(2700)
+    before = [a_span(span_id=f"b{i}", started_at=early, ended_at=early, cost_usd=1.0) for i in range(10)]
+    now = [a_span(span_id=f"n{i}", started_at=late, ended_at=late, cost_usd=1.0) for i in range(20)]
+    new = a_span(agent_type="Plan", started_at=late, ended_at=late)
+    rewards = [a_reward(span_id=f"b{i}", value=0.0) for i in range(10)] + [a_reward(span_id=f"n{i}") for i in range(20)]
+    await store.add(Batch(spans=[*before, *now, new, a_span()], rewards=rewards))
+    answer = await ask("get_stats", since="30m", group_by=["agent_type"])
+    assert answer["compared_with"] == {"since": "2026-11-20T12:00:00Z", "until": "2026-11-20T12:30:00Z"}
+    explore, plan = (group["trend"] for group in answer["groups"])
+    assert (explore["n"], explore["n_before"], explore["cost_usd"]) == (9, 11, 10)
+    assert explore["success"]["change"] == 1
+    assert explore["success"]["low"] > 0.5
+    assert plan == {"n": 1, "n_before": 0, "cost_usd": None, "success": None}
+    assert answer["totals"]["trend"]["n"] == 10
+    assert await ask("get_stats", since="30m", until="2027-01-01", group_by=["agent_type"]) == answer
+    ancestor = {"agent_match": "Explore|Plan", "agent_mode": "ancestor"}
+    assert await ask("get_stats", since="30m", group_by=["agent_type"], **ancestor) == answer
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        pytest.param({}, id="no window"),
+        pytest.param({"until": "30m"}, id="a window without a beginning"),
+        pytest.param({"since": "7d"}, id="nothing is known of the window before"),
+        pytest.param({"since": "0001-01-02"}, id="a window before the beginning of time"),
+        pytest.param({"since": "10m", "until": "50m"}, id="a window that ends before it begins"),
+    ],
+)
+async def test_without_a_window_before_there_is_no_trend(ask: Ask, store: Store, question: dict[str, str]) -> None:
+    await store.add(Batch(spans=[a_span(started_at=at(900), ended_at=at(900)), a_span()]))
+    answer = await ask("get_stats", **question)
+    assert answer["compared_with"] is None
+    assert all(group["trend"] is None for group in answer["groups"])
+    assert answer["totals"].get("trend") is None
+
+
+async def test_a_day_is_compared_with_no_other(ask: Ask, store: Store) -> None:
+    spans = [a_span(started_at=at(hours * 3600), ended_at=at(hours * 3600)) for hours in (-30, -20, 0)]
+    await store.add(Batch(spans=spans))
+    answer = await ask("get_stats", since="24h", group_by=["day"])
+    assert [group["trend"] for group in answer["groups"]] == [None, None]
+    assert (answer["totals"]["trend"]["n"], answer["totals"]["trend"]["n_before"]) == (1, 1)
 
 
 async def test_all_below_an_agent_can_be_summed_up(ask: Ask, store: Store) -> None:

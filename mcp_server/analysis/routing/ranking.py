@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from mcp_server.analysis.quantiles import Z_90
+from mcp_server.analysis.intervals import Z_90
 from mcp_server.analysis.routing import chances
 from mcp_server.analysis.routing.arms import Arm, by_name
 from mcp_server.analysis.routing.chances import Contender

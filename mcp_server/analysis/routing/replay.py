@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from mcp_server.analysis.quantiles import Z_90
+from mcp_server.analysis.intervals import Z_90
 from mcp_server.analysis.routing.arms import Arm, Profile
 from mcp_server.analysis.routing.policies import Advised, Past, Policy
 

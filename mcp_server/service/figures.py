@@ -1,0 +1,87 @@
+"""What can be said of a group of delegations, as a JSON object: unknown is null, and little data gives no rate."""
+
+from typing import Any, Final
+
+from mcp_server.analysis.intervals import Estimate, difference, success_rate
+from mcp_server.analysis.weights import weight_of
+from mcp_server.service.shapes import rounded
+from storage.queries import Essence, Group
+
+_QUANTILES: Final = (0.5, 0.95)
+
+
+def figures(group: Group) -> dict[str, Any]:
+    """All figures of a group but those that compare it with others.
+
+    `success` is the share of successes among judged delegations, null below five of them. `mean_reward` is weighted by
+    how far each judgement is believed, `reward_weight` the sum of these weights. `cost_per_success_usd` is the mean of
+    the known costs over the success rate: it needs no cost of just those that were judged, which no sum tells.
+    """
+    success = success_rate(group.verified_success_n, group.verified_n)
+    weight = sum(weight_of(tier) * sums.n for tier, sums in group.rewards.items())
+    reward = sum(weight_of(tier) * sums.reward for tier, sums in group.rewards.items())
+    mean_cost = None if group.cost_usd is None else group.cost_usd / group.cost_n
+    median, p95 = group.durations.quantiles(_QUANTILES) or (None, None)
+    return {
+        "n": group.n,
+        "verified_n": group.verified_n,
+        "verified_success_n": group.verified_success_n,
+        "success": _success_object(success),
+        "mean_reward": rounded(reward / weight) if weight else None,
+        "reward_weight": rounded(weight),
+        "statuses": {status.value: n for status, n in group.statuses.items() if n},
+        "outcomes": {outcome.value: n for outcome, n in group.outcomes.items() if n},
+        "cost_usd": rounded(group.cost_usd),
+        "priced_n": group.cost_n,
+        "mean_cost_usd": rounded(mean_cost),
+        "cost_per_success_usd": _cost_per_success(mean_cost, success),
+        "tokens": {name: count for name, count in group.tokens.items() if count is not None},
+        "tool_calls": group.tool_calls,
+        "tool_errors": group.tool_errors,
+        "duration_ms": {"median": rounded(median), "p95": rounded(p95)},
+    }
+
+
+def cost_share(group: Group, whole: Group) -> float | None:
+    """What part of all known cost is that of a group; None where that is unknown, or nothing cost anything."""
+    if group.cost_usd is None or not whole.cost_usd:
+        return None
+    return rounded(group.cost_usd / whole.cost_usd)
+
+
+def trend(group: Essence, before: Essence | None) -> dict[str, Any]:
+    """What has changed since the window before: more (or, below zero, less) of them, of cost and of success.
+
+    Args:
+        group: of this window.
+        before: of the same key in the window before; None where it had none.
+    """
+    if before is None:
+        return {"n": group.n, "n_before": 0, "cost_usd": rounded(group.cost_usd), "success": None}
+    change = difference(group.verified_success_n, group.verified_n, before.verified_success_n, before.verified_n)
+    known = group.cost_usd is not None and before.cost_usd is not None
+    return {
+        "n": group.n - before.n,
+        "n_before": before.n,
+        "cost_usd": rounded((group.cost_usd or 0.0) - (before.cost_usd or 0.0)) if known else None,
+        "success": None
+        if change is None
+        else {"change": rounded(change.value), "low": rounded(change.low), "high": rounded(change.high)},
+    }
+
+
+def _success_object(success: Estimate | None) -> dict[str, Any] | None:
+    if success is None:
+        return None
+    return {
+        "rate": rounded(success.value),
+        "low": rounded(success.low),
+        "high": rounded(success.high),
+        "shrunken": success.shrunken,
+    }
+
+
+def _cost_per_success(mean_cost_usd: float | None, success: Estimate | None) -> float | None:
+    if mean_cost_usd is None or success is None or not success.value:
+        return None
+    return rounded(mean_cost_usd / success.value)

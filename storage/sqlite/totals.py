@@ -1,0 +1,93 @@
+"""Sums over delegations on their way to a `Group`, wherever they come from: they can be added, and taken away again."""
+
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+from storage.queries import Dimension, Essence, Group, RewardSums
+from storage.sketch import Sketch
+from storage.sqlite.rollups import MICRO, NANO, SUMS, TOKENS
+from storage.vocabulary import Outcome, Status, Tier
+
+Key = tuple[str | None, ...]
+
+_PLACES: Final = {name: place for place, name in enumerate(SUMS)}
+_STATUSES: Final = [(status, _PLACES[f"status_{status}"]) for status in Status]
+_OUTCOMES: Final = [(outcome, _PLACES[f"outcome_{outcome}"]) for outcome in Outcome]
+_TIERS: Final = [(tier, _PLACES[f"{tier}_n"]) for tier in Tier]
+_TOKENS: Final = [(f"{name}_tokens", _PLACES[f"{name}_n"]) for name in TOKENS]
+_VERIFIED: Final = _PLACES["verified_n"]
+_VERIFIED_SUCCESS: Final = _PLACES["verified_success_n"]
+_COST: Final = _PLACES["cost_n"]
+_TOOL_CALLS: Final = _PLACES["tool_calls"]
+_GUESSED: Final = _PLACES["guessed_n"]
+
+
+class Totals:
+    """By key: what `rollups.SUMS` name, in that order, and the counts of a `Sketch` of the durations."""
+
+    def __init__(self) -> None:
+        self.sums: dict[Key, Sequence[float]] = {}
+        self.durations: dict[Key, int] = {}
+
+    def add(self, key: Key, sums: Sequence[float], durations: int = 0) -> None:
+        """What some delegations under this key add up to, beside those that are there."""
+        held = self.sums.get(key)
+        self.sums[key] = sums if held is None else [one + other for one, other in zip(held, sums, strict=True)]
+        self.add_durations(key, durations)
+
+    def add_durations(self, key: Key, durations: int) -> None:
+        """The durations of delegations whose sums are told apart from them."""
+        self.durations[key] = self.durations.get(key, 0) + durations
+
+    def join(self, others: "Totals", sign: int = 1) -> None:
+        """Add others, or take away (sign -1) those that are all in these."""
+        for key, sums in others.sums.items():
+            self.add(key, [sign * value for value in sums], sign * others.durations[key])
+
+    def groups(self, by: Sequence[Dimension]) -> list[Group]:
+        """Most frequent first; those alike in that by their key as SQLite orders it, null first."""
+        return [_group(by, key, self.sums[key], self.durations[key]) for key in self._keys()]
+
+    def essences(self, by: Sequence[Dimension]) -> list[Essence]:
+        """The same in short."""
+        return [_essence(by, key, self.sums[key]) for key in self._keys()]
+
+    def _keys(self) -> Iterable[Key]:
+        def place(key: Key) -> tuple[float, list[tuple[bool, str]]]:
+            return -self.sums[key][0], [(value is not None, value or "") for value in key]
+
+        return sorted((key for key, sums in self.sums.items() if sums[0]), key=place)
+
+
+def _group(by: Sequence[Dimension], key: Key, sums: Sequence[float], durations: int) -> Group:
+    return Group(
+        key=_named(by, key),
+        n=int(sums[0]),
+        statuses={status: int(sums[place]) for status, place in _STATUSES},
+        outcomes={outcome: int(sums[place]) for outcome, place in _OUTCOMES},
+        rewards={
+            tier: RewardSums(int(sums[place]), sums[place + 1] / MICRO, sums[place + 2] / MICRO)
+            for tier, place in _TIERS
+        },
+        verified_success_n=int(sums[_VERIFIED_SUCCESS]),
+        cost_n=int(sums[_COST]),
+        cost_usd=_cost_usd(sums),
+        tokens={name: int(sums[place + 1]) if sums[place] else None for name, place in _TOKENS},
+        tool_calls=int(sums[_TOOL_CALLS]),
+        tool_errors=int(sums[_TOOL_CALLS + 1]),
+        guessed_n=int(sums[_GUESSED]),
+        durations=Sketch(durations),
+    )
+
+
+def _essence(by: Sequence[Dimension], key: Key, sums: Sequence[float]) -> Essence:
+    verified, succeeded = int(sums[_VERIFIED]), int(sums[_VERIFIED_SUCCESS])
+    return Essence(_named(by, key), int(sums[0]), verified, succeeded, _cost_usd(sums))
+
+
+def _named(by: Sequence[Dimension], key: Key) -> dict[str, str | None]:
+    return {dimension.value: value for dimension, value in zip(by, key, strict=True)}
+
+
+def _cost_usd(sums: Sequence[float]) -> float | None:
+    return sums[_COST + 1] / NANO if sums[_COST] else None

@@ -1,0 +1,118 @@
+"""The report of statistics: good to read on a terminal and in a pipe, whatever is known."""
+
+import io
+import json
+import os
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mcp_server.cli.rendering import counted, money, print_table, share
+from tests.cli.conftest import Command
+
+NESTED = "58f86e92-a4e4-4f11-b80b-20fb1dba6c52"
+
+
+def recorded(command: Command, folder: Path, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Delegations as another program exports them, each with a verdict where it has one."""
+    spans = folder / "spans.jsonl"
+    start = {"session_id": "s", "status": "ok", "started_at": "2026-11-20T09:00:00Z", "kind": "delegation"}
+    spans.write_text(
+        "".join(json.dumps(start | {"span_id": f"span-{n}"} | dict(row)) + "\n" for n, row in enumerate(rows))
+    )
+    assert command("import", spans).status == 0
+
+
+def judged(agent: str, good: int, bad: int, cost_usd: float | None = None) -> list[dict[str, Any]]:
+    verdict = {"reward_source": "human", "agent_type": agent, "model": "small", "cost_usd": cost_usd}
+    return [{**verdict, "reward": 1.0}] * good + [{**verdict, "reward": 0.0}] * bad
+
+
+def test_a_report_begins_with_what_it_all_adds_up_to(imported: Command) -> None:
+    told = imported("stats").out.splitlines()
+    assert told[0].startswith("9 delegations (7 ok, 1 error, 1 cancelled).")
+    assert "None of them is judged" in told[0]
+    assert told[1].startswith("$0.3035 in all")
+    assert sum("not enough data" in line for line in told) == 5
+
+
+def test_a_report_names_who_stands_out(command: Command, tmp_path: Path) -> None:
+    rows = judged("good", 40, 2, 0.5) + judged("bad", 5, 40, 0.1) + judged("rare", 2, 0, 9.0)
+    recorded(command, tmp_path, rows)
+    told = command("stats").out
+    assert re.search(r"^best:  good / small: 95% .* of 42 judged$", told, re.MULTILINE)
+    assert re.search(r"^worst: bad / small: 11% \(.* of 45 judged$", told, re.MULTILINE)
+    assert re.search(r"^most efficient: good / small: \$0\.5250 for each success", told, re.MULTILINE)
+    assert re.search(r"^most wasteful:  bad / small: \$0\.9000 for each success", told, re.MULTILINE)
+    assert re.search(r"^rare +small +2 .* 2 +not enough data +\$18\.00", told, re.MULTILINE)
+    assert command("stats", "--limit", "1").out.count("small: ") == 4, "among all groups, whatever is shown"
+
+
+def test_what_may_be_chance_is_said_to_be(command: Command, tmp_path: Path) -> None:
+    recorded(command, tmp_path, judged("one", 6, 2) + judged("other", 5, 3))
+    told = command("stats").out
+    assert "it may be chance" in told
+    assert "about " in told
+    assert "cost unknown" in told
+    assert "most efficient" not in told
+
+
+def test_one_delegation_alone_is_reported_as_well(command: Command, tmp_path: Path) -> None:
+    recorded(command, tmp_path, [{"agent_type": "one", "status": "running"}])
+    told = command("stats", "--by", "complexity").out
+    assert told.startswith("1 delegation (1 running).")
+    assert "duration unknown" in told
+    assert " 0%" not in told
+    assert "$0" not in told
+
+
+def test_a_report_compares_with_the_window_before(command: Command, tmp_path: Path) -> None:
+    before = [row | {"started_at": "2026-11-12T09:00:00Z"} for row in judged("one", 0, 10, 0.5)]
+    recorded(command, tmp_path, before + judged("one", 20, 0, 0.5))
+    told = command("stats", "--since", "2026-11-16", "--until", "2026-11-21").out
+    changes = (
+        r"from 2026-11-11 00:00\): \+10 delegations \(then 10\), \+\$5\.00, success \+100 points \(\+\d+ to \+100\)"
+    )
+    assert re.search(changes, told)
+    assert re.search(r"^one .* \+10$", told, re.MULTILINE)
+
+
+def test_json_is_the_tools_object_with_as_many_groups_as_asked_for(imported: Command) -> None:
+    answer = json.loads(imported("stats", "--json", "--limit", "2").out)
+    assert (answer["returned"], answer["total"], answer["compared_with"]) == (2, 4, None)
+
+
+class Terminal(io.StringIO):
+    """A standard output that is a terminal."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+def drawn(monkeypatch: pytest.MonkeyPatch, width: int, columns: Sequence[str], row: Sequence[str], **how: Any) -> str:
+    terminal = Terminal()
+    monkeypatch.setattr("sys.stdout", terminal)
+    monkeypatch.setitem(os.environ, "COLUMNS", str(width))
+    monkeypatch.setitem(os.environ, "NO_COLOR", "1")
+    print_table(columns, [row], **how)
+    return re.sub(r"\x1b\[[0-9;]*m", "", terminal.getvalue())
+
+
+def test_a_narrow_terminal_leaves_columns_out_and_breaks_no_id(monkeypatch: pytest.MonkeyPatch) -> None:
+    columns, row = ("agent", "calls", "session", "task"), ("general-purpose", "1,234", NESTED, "look for it " * 9)
+    how: dict[str, Any] = {"texts": frozenset({"task"}), "spare": ("calls",)}
+    assert "calls" in drawn(monkeypatch, 120, columns, row, **how)
+    narrow = drawn(monkeypatch, 70, columns, row, **how)
+    assert "calls" not in narrow
+    for width in (70, 30):
+        assert NESTED in drawn(monkeypatch, width, columns, row, **how)
+        assert "general-purpose" in drawn(monkeypatch, width, columns, row, **how)
+
+
+def test_figures_read_as_people_write_them() -> None:
+    assert (share(0.001), share(0.0), share(None)) == ("<1%", "0%", "-")
+    assert (counted(1, "span"), counted(1200, "span")) == ("1 span", "1,200 spans")
+    assert (money(12345.6), money(0.01234), money(None)) == ("$12,345.60", "$0.0123", "-")
