@@ -8,6 +8,8 @@ The data are not part of the project: JSON lines, gzipped, each with `text`, `ta
 
     python benchmarks/routing.py DATA.jsonl.gz              # 30 streams, about three minutes
     python benchmarks/routing.py DATA.jsonl.gz --quick
+    python benchmarks/routing.py DATA.jsonl.gz --through service    # the product on a database; about half an hour
+    python benchmarks/routing.py DATA.jsonl.gz --through tools --seeds 2
 """
 
 import argparse
@@ -22,6 +24,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from measuring import Clock, Floor, Report, arguments
+from product import THROUGH, ProductLearner
 from routers import AnyArm, EpsilonGreedy, Learner, Make, RollupLearner, Task, Thompson
 
 from mcp_server.analysis.routing.arms import Arm, Profile
@@ -89,13 +92,21 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="6 streams, 4 logs")
     parser.add_argument("--seeds", type=int, metavar="N", help="streams (default: 30; two thirds as many logs)")
     parser.add_argument("--per-day", type=int, default=20, metavar="N", help="delegations a day (default: 20)")
+    parser.add_argument(
+        "--through", choices=THROUGH, help="the product on a database, by its services or tools; default: its router"
+    )
+    parser.add_argument("--only", choices=("runs", "advice"), help="only streams, or only advice from logs")
     given = parser.parse_args()
     given.seeds = given.seeds or (6 if given.quick else 30)
     report = Report(given, "does the router earn more than plain policies, and is what it says of itself true?")
     cases = load(given.data)
     report.note(f"{len(cases):,} questions, {len(cases[0].reward)} arms, {given.seeds} streams")
-    for run in _RUNS:
-        regrets(report, run, cases, given)
+    if given.only != "advice":
+        for run in _RUNS:
+            regrets(report, run, cases, given)
+    if given.only == "runs":
+        report.save()
+        return
     logs = max(2, given.seeds * 2 // 3)
     advice(report, cases, given, length=200, logs=logs)
     advice(report, cases, given, length=200, logs=logs, confounded=True)
@@ -130,8 +141,9 @@ def regrets(report: Report, run: Run, cases: Sequence[Case], given: argparse.Nam
             for arm in arms
         )
         for name, make in _POLICIES.items():
-            earned = _play(make(random.Random(seed)), stream, calendar, swap)
-            found[name].append(single - earned)
+            learner = _router(given) if name == _ROUTER else make(random.Random(seed))
+            found[name].append(single - _play(learner, stream, calendar, swap))
+            _close(learner)
     for name, values in found.items():
         target = Floor("target", run.target) if name == _ROUTER else None
         what = f"regret, {run.name}: {name} ±{_half_width(values):.1f}"
@@ -214,7 +226,7 @@ def _advised(
     level = _perceived(drawn, chance)
     taste = [_TASTE_SD * chance.gauss(0, 1) for _ in arms]
     calendar = _days(len(drawn), given.per_day, random.Random(2000 + seed))
-    learner = RollupLearner(uses_complexity=uses_complexity)
+    learner = _router(given, uses_complexity=uses_complexity)
     told: list[Told] = []
     for position, case in enumerate(drawn):
         task = Task(case.text, Profile(case.task_type, _LEVELS[level[position]]), calendar[position])
@@ -227,7 +239,19 @@ def _advised(
         floor = _EXPLORED * sum(odds) / len(arms)
         arm = chance.choices(arms, [one + floor for one in odds])[0]
         learner.observe(task, arm, case.reward[arm])
+    _close(learner)
     return told
+
+
+def _router(given: argparse.Namespace, *, uses_complexity: bool = True) -> "RollupLearner | ProductLearner":
+    if given.through is None:
+        return RollupLearner(uses_complexity=uses_complexity)
+    return ProductLearner(given.through, uses_complexity=uses_complexity)
+
+
+def _close(learner: Learner) -> None:
+    if isinstance(learner, ProductLearner):
+        learner.close()
 
 
 def _calibration(report: Report, name: str, told: Sequence[Told], *, has_target: bool) -> None:

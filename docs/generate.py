@@ -21,6 +21,7 @@ from mcp_server.ingest.pricing import cost_usd
 from mcp_server.ingest.redaction import Redactor
 from mcp_server.ingest.texts import TextKeeper
 from mcp_server.server import Services, build_server
+from mcp_server.service.advising import Advising
 from mcp_server.service.capturing import Capturing
 from mcp_server.service.crediting import Crediting
 from mcp_server.service.guessing import TypeGuesser
@@ -72,6 +73,7 @@ EXAMPLES: Final[dict[str, list[dict[str, Any]]]] = {
     ],
     "get_credit": [{"session_id": NESTED_SESSION}, {"since": "7d"}],
     "get_insights": [{"since": "2025-01-01", "until": "2027-01-01"}],
+    "suggest_routing": [{"task": "Find where tokens are refreshed", "task_type": "search", "complexity": "low"}],
     "get_stats": [{"group_by": ["agent_type"], "agent_match": "^(Explore|checker)$"}],
 }
 
@@ -119,6 +121,9 @@ async def _tools() -> str:
                 reporting=reporting,
                 crediting=Crediting(store, reporting.present),
                 reviewing=Reviewing(store, reporting.present, reporting.asking),
+                advising=Advising(
+                    store, reporting.present, keep, config=Path(folder), new_id=lambda: "route-0c3f8e1d5a7b9264"
+                ),
                 capturing=Capturing(store, importing, keep, config=Path(folder)),
             )
             server = build_server(services)
@@ -165,7 +170,8 @@ are left out of answers, not of exports.
 
 def _tool_head(tool: Tool) -> str:
     hints = tool.annotations
-    kind = "reads" if hints is not None and hints.read_only_hint else "writes; repeating a call changes nothing"
+    kind = "reads" if hints is not None and hints.read_only_hint else "writes"
+    kind += "; repeating a call changes nothing" if kind == "writes" and hints and hints.idempotent_hint else ""
     return f"## {tool.name}\n\n**{tool.title}** ({kind}). {tool.description}"
 
 

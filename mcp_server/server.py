@@ -8,9 +8,10 @@ from mcp.server.mcpserver import MCPServer
 from mcp_server import __version__
 from mcp_server.service.recording import Recording
 from mcp_server.service.reporting import Reporting
-from mcp_server.tools import credit, hooks, insights, prompts, recording, resources, stats, trajectories
+from mcp_server.tools import credit, hooks, insights, prompts, recording, resources, routing, stats, trajectories
 
 if TYPE_CHECKING:
+    from mcp_server.service.advising import Advising
     from mcp_server.service.capturing import Capturing
     from mcp_server.service.crediting import Crediting
     from mcp_server.service.reviewing import Reviewing
@@ -26,6 +27,8 @@ subtree cost, duration). Without session_id it shows the current session.
 without session_id: by agent and model).
 - Which agent or model does how well, at what cost? get_stats (group_by agent_type, model, task_type, project, day).
 - What should change? get_insights (savings, bottlenecks, waste, anomalies, drift, budgets; each with its evidence).
+- Who should do the next one, or is it better done inline? suggest_routing, before delegating, with the task, its \
+task_type and complexity.
 - After checking a delegation's result: record_reward with the span, agent or tool-use id, value 0 to 1, source \
 verifier (you checked it), test (an exit status) or human (the user said so), and the reason. Without a verdict an \
 outcome stays unknown: `ok` only means that the agent stopped talking.
@@ -47,6 +50,7 @@ class Services:
     reporting: Reporting
     crediting: "Crediting"
     reviewing: "Reviewing"
+    advising: "Advising"
     capturing: "Capturing | None" = None
     """None where the store's client has no hooks."""
 
@@ -65,9 +69,10 @@ def build_server(services: Services) -> MCPServer[Any]:
             *credit.tools(services.crediting),
             *stats.tools(services.reporting),
             *insights.tools(services.reviewing),
+            *routing.tools(services.advising),
             *(hooks.tools(services.capturing) if services.capturing is not None else ()),
         ],
     )
-    resources.register(server, services.reporting)
+    resources.register(server, services.reporting, services.advising)
     prompts.register(server, services.reporting)
     return server

@@ -9,6 +9,7 @@ import pytest
 
 import mcp_server
 from mcp_server.server import NAME, Services, build_server
+from mcp_server.service.advising import Advising
 from mcp_server.service.crediting import Crediting
 from mcp_server.service.recording import Recording
 from mcp_server.service.reporting import Reporting
@@ -98,6 +99,7 @@ async def test_commands_and_skills_name_tools_that_exist(path: Path, store: Stor
             reporting=reporting,
             crediting=Crediting(store, reporting.present),
             reviewing=Reviewing(store, reporting.present, reporting.asking),
+            advising=Advising(store, reporting.present, captured.VERBATIM, config=Path("/nowhere")),
             capturing=telling.capturing(store),
         )
     )

@@ -20,6 +20,7 @@ from storage.opening import open_store
 from storage.store import Store
 
 if TYPE_CHECKING:
+    from mcp_server.service.advising import Advising
     from mcp_server.service.capturing import Capturing
     from mcp_server.service.crediting import Crediting
     from mcp_server.service.exporting import Exporting
@@ -84,6 +85,24 @@ class App:
         return cast("Reviewing", Late(make))
 
     @cached_property
+    def advising(self) -> "Advising":
+        """Says who should do a task."""
+
+        def make() -> "Advising":
+            from mcp_server.service.advising import Advising  # noqa: PLC0415 - as above
+
+            settings = self.settings
+            return Advising(
+                self.store,
+                self.reporting.present,
+                self.keep,
+                config=settings.claude_config,
+                project=settings.project,
+            )
+
+        return cast("Advising", Late(make))
+
+    @cached_property
     def exporting(self) -> "Exporting":
         """Writes out what is recorded."""
         from mcp_server.service.exporting import Exporting  # noqa: PLC0415 - as above
@@ -118,8 +137,18 @@ class App:
 
         settings = self.settings
         return Recording(
-            self.store, self.keep, session_id=settings.session_id, project=settings.project, feed=self.capturing
+            self.store,
+            self.keep,
+            session_id=settings.session_id,
+            project=settings.project,
+            feed=self.capturing,
+            judged=self._learn_soon,
         )
+
+    def _learn_soon(self) -> None:
+        """Let the router learn what was judged just now, if anybody asks it in this process at all."""
+        if cast("Late", self.advising).is_made:
+            self.advising.learning.soon()
 
     @cached_property
     def importing(self) -> "Importing":

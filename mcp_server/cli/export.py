@@ -1,4 +1,4 @@
-"""`export`: spans, rows to train on, or sessions for a judge, as JSON lines."""
+"""`export`: spans, rows to train on, sessions for a judge, or routing decisions, as JSON lines."""
 
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -20,7 +20,9 @@ _NEEDS: Final = {
     "reward_policy": ("triplets", "trajectories"),
     "split_by": ("spans", "triplets", "trajectories"),
 }
-"""Option -> formats that know it. The judge's format is none of them."""
+"""Option -> formats that know it. The judge's format and decisions are none of them."""
+_FLAGS: Final = {"judge": "--llm-judge-format", "decisions": "--decisions"}
+_WRITTEN: Final = {"judge": "sessions", "spans": "spans", "decisions": "decisions"}
 _OPTIONS: Final = {"kinds": "--kind"}
 """Options that are not called as their parameter is."""
 
@@ -38,6 +40,12 @@ _OPTIONS: Final = {"kinds": "--kind"}
     "for_judge",
     is_flag=True,
     help="Instead: each session that did not wholly succeed, with its three likeliest culprits in full.",
+)
+@click.option(
+    "--decisions",
+    "of_decisions",
+    is_flag=True,
+    help="Instead: routing suggestions as spans, with what was on offer and which delegation followed.",
 )
 @click.option(
     "--output", "-o", type=click.Path(path_type=Path), help="New file, or folder with --split-by; default: stdout."
@@ -70,12 +78,15 @@ def command(
     split_by: str | None,
     *,
     for_judge: bool,
+    of_decisions: bool,
     **options: Any,
 ) -> None:
     """Write what is recorded as JSON, one object on a line. Nothing that is there already is overwritten."""
     if for_judge and form is not None:
         raise click.UsageError("--llm-judge-format is a format of its own: leave out --format")
-    chosen = "judge" if for_judge else form or "spans"
+    if of_decisions and (for_judge or form is not None):
+        raise click.UsageError("--decisions is a format of its own: leave out --format and --llm-judge-format")
+    chosen = "decisions" if of_decisions else "judge" if for_judge else form or "spans"
     _refuse_what_does_not_apply(chosen, {**options, "split_by": split_by})
     target = _target(output, split_by)
 
@@ -88,7 +99,7 @@ def command(
         return written
 
     written = run(db, exporting)
-    click.echo(f"{written} {'sessions' if for_judge else 'spans' if chosen == 'spans' else 'rows'} written", err=True)
+    click.echo(f"{written} {_WRITTEN.get(chosen, 'rows')} written", err=True)
 
 
 def _rows(
@@ -106,6 +117,8 @@ def _rows(
     scope = Scope(agent_mode=agent_mode, **limits)
     if chosen == "spans":
         return app.exporting.spans(scope, kinds)
+    if chosen == "decisions":
+        return app.exporting.decisions(scope)
     if chosen == "judge":
         return app.exporting.cases(scope)
     return app.exporting.triplets(
@@ -117,7 +130,7 @@ def _refuse_what_does_not_apply(chosen: str, options: dict[str, Any]) -> None:
     for name, formats in _NEEDS.items():
         if options[name] and chosen not in formats:
             option = _OPTIONS.get(name, f"--{name.replace('_', '-')}")
-            given = "--llm-judge-format" if chosen == "judge" else f"--format {chosen}"
+            given = _FLAGS.get(chosen, f"--format {chosen}")
             raise click.UsageError(f"{option} does not go with {given}; it goes with --format {', '.join(formats)}")
 
 

@@ -11,6 +11,11 @@ class Late:
         self._make = make
         self._made: Any = None
 
+    @property
+    def is_made(self) -> bool:
+        """Whether anybody has used it."""
+        return self._made is not None
+
     def __getattr__(self, name: str) -> Any:
         """What the object has under this name."""
         if self._made is None:

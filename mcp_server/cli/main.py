@@ -20,6 +20,7 @@ COMMANDS: Final = {
     "search": "search",
     "credit": "credit",
     "stats": "stats",
+    "route": "route",
     "report": "report",
     "insights": "insights",
     "reward": "reward",

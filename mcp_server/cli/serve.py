@@ -36,6 +36,7 @@ async def _serve(db: str | None) -> None:
                 reporting=app.reporting,
                 crediting=app.crediting,
                 reviewing=app.reviewing,
+                advising=app.advising,
                 capturing=app.capturing,
             )
             await build_server(services).run_stdio_async()

@@ -17,6 +17,7 @@ from mcp_server.ingest.claude_code.layout import SessionFiles
 from mcp_server.ingest.claude_code.ledger import Ledger
 from mcp_server.ingest.claude_code.liveness import is_running
 from mcp_server.ingest.texts import TextKeeper
+from mcp_server.service import linking
 from mcp_server.service.errors import BadArgument
 from mcp_server.service.importing import Importing
 from storage.errors import StoreError
@@ -171,7 +172,7 @@ class Capturing:
         found = told.assembled(life, Definitions(self._config).version)
         is_open = any(span.status is Status.RUNNING for span in found.spans)
         position = ReadPosition(source=source, identity="", offset=0, is_open=is_open)
-        await self._store.add(Batch(spans=found.spans, rewards=found.rewards, positions=[position]))
+        await linking.add(self._store, Batch(spans=found.spans, rewards=found.rewards, positions=[position]))
 
     def _is_over(self, told: Ledger, events: Sequence[HookEvent]) -> bool:
         if told.is_over or not events:

@@ -13,6 +13,7 @@ from mcp_server.analysis.triplets import RewardPolicy, episodes, transitions
 from mcp_server.analysis.weights import weight
 from mcp_server.service import shapes, training
 from mcp_server.service.agent_match import AgentMode, agents_meant
+from mcp_server.service.decision_rows import decision_rows
 from mcp_server.service.errors import UnknownId
 from mcp_server.service.moments import moment
 from mcp_server.service.present import Feed
@@ -150,7 +151,17 @@ class Exporting:
             if assessed.top_blame:
                 yield training.judge_case(session_id, session, assessed)
 
-    async def _begun(self, scope: Scope) -> _Window:
+    async def decisions(self, scope: Scope) -> AsyncIterator[dict[str, Any]]:
+        """Routing decisions with every field of a span, newest first.
+
+        Args:
+            scope: which ones, by session and time. Agents do not matter.
+        """
+        window = await self._begun(scope, is_recorded=False)
+        async for row in decision_rows(self._store.decisions, window.since, window.until, scope.session_id):
+            yield row
+
+    async def _begun(self, scope: Scope, *, is_recorded: bool = True) -> _Window:
         """The scope's times, after everything in it was checked and the store brought up to date."""
         if scope.agent_match is not None:
             agents_meant(scope.agent_match, ())
@@ -158,7 +169,7 @@ class Exporting:
         window = _Window(moment("since", scope.since, now), moment("until", scope.until, now))
         if self._feed is not None:
             await self._feed.fresh()
-        if scope.session_id is not None and await self._store.session(scope.session_id) is None:
+        if is_recorded and scope.session_id is not None and await self._store.session(scope.session_id) is None:
             raise UnknownId(scope.session_id, "session", "`delegation-telemetry log --json` shows the ids of sessions")
         return window
 

@@ -21,6 +21,7 @@ from mcp_server.ingest.formats import Format, format_of
 from mcp_server.ingest.lines import Chunk, read_chunk
 from mcp_server.ingest.pricing import Price
 from mcp_server.ingest.texts import TextKeeper
+from mcp_server.service import linking
 from mcp_server.service.judging import judged
 from storage.queries import Added, Batch, Change
 from storage.records import ReadPosition, Reward, Span
@@ -121,7 +122,7 @@ class _Collected:
         self._has_stored = self._has_stored or len(self._spans) > self._begun
         self._spans, self._rewards, self._positions, self._reconsidered, self._begun = [], [], {}, [], 0
         if batch.positions:
-            self._report.count(await self._store.add(batch))
+            self._report.count(await linking.add(self._store, batch))
 
 
 class Importing:
@@ -283,7 +284,7 @@ class Importing:
                     return
                 spans, rewards = self._records(log.identity, kind, chunk, report)
                 position = ReadPosition(source=source, identity=log.identity, offset=chunk.offset)
-                report.count(await self._store.add(Batch(spans=spans, rewards=rewards, positions=[position])))
+                report.count(await linking.add(self._store, Batch(spans=spans, rewards=rewards, positions=[position])))
                 report.bytes_read += chunk.offset - offset
                 report.unreadable_lines += chunk.unreadable
                 offset = chunk.offset

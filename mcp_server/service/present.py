@@ -55,8 +55,7 @@ class Present:
                     session_id, "session", "leave session_id out for the latest, or read delegation://sessions"
                 )
             return session_id
-        here = await self._feed.current_session() if self._feed is not None else None
-        for current in (here, self._session_id):
+        for current in await self._here():
             if current is not None and await self._store.session(current) is not None:
                 return current
         latest = await self._store.sessions(PageRequest(limit=1))
@@ -65,3 +64,11 @@ class Present:
                 "", "session", "nothing is recorded yet: run `delegation-telemetry import`, or call record_spans"
             )
         return latest.items[0].session_id
+
+    async def here(self) -> str | None:
+        """The session from which the question comes, recorded or not; None where nothing tells."""
+        return next((one for one in await self._here() if one is not None), None)
+
+    async def _here(self) -> tuple[str | None, str | None]:
+        told = await self._feed.current_session() if self._feed is not None else None
+        return told, self._session_id

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from mcp_server.ingest.claude_code.identity import delegation_span_id
 from mcp_server.ingest.texts import TextKeeper
+from mcp_server.service import linking
 from mcp_server.service.errors import AmbiguousId, BadArgument, UnknownId
 from mcp_server.service.moments import moment
 from mcp_server.service.present import Feed
@@ -105,6 +106,10 @@ def _now() -> datetime:
     return datetime.now(UTC)
 
 
+def _nothing() -> None:
+    return None
+
+
 _NAMES: Final = frozenset({"agent_type", "model", "project", "branch"})
 
 
@@ -119,6 +124,7 @@ class Recording:
         session_id: str | None = None,
         project: str | None = None,
         feed: Feed | None = None,
+        judged: Callable[[], None] = _nothing,
         clock: Callable[[], datetime] = _now,
     ) -> None:
         """Record into a store.
@@ -129,6 +135,7 @@ class Recording:
             session_id: of spans that name none; a new one for this process where it is not known.
             project: of delegations that name none.
             feed: brings the store up to date where something is judged that it does not hold yet.
+            judged: is called after each judgement.
             clock: the present time.
         """
         self._store = store
@@ -136,6 +143,7 @@ class Recording:
         self._session_id = session_id or f"session-{uuid.uuid4()}"
         self._project = project
         self._feed = feed
+        self._on_judgement = judged
         self._clock = clock
 
     async def spans(self, stated: Sequence[StatedSpan], call_id: str | None = None) -> list[Recorded]:
@@ -158,7 +166,9 @@ class Recording:
             spans.append(span)
             if row.reward is not None:
                 rewards.append(self._given_with(row, span, now))
-        added = await self._store.add(Batch(spans=spans, rewards=rewards))
+        added = await linking.add(self._store, Batch(spans=spans, rewards=rewards))
+        if rewards:
+            self._on_judgement()
         return [
             Recorded(span_id=span.span_id, session_id=span.session_id, result=change.value)
             for span, change in zip(spans, added.spans, strict=True)
@@ -202,6 +212,7 @@ class Recording:
                 f"it already names a reward of {clash.value} by {clash.source}; choose another id",
             )
         added = await self._store.add(Batch(rewards=[reward]))
+        self._on_judgement()
         return await self._judged(target, reward, created=added.rewards[0])
 
     async def _judged(self, target: Target, reward: Reward, *, created: bool) -> Judged:

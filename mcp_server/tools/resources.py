@@ -1,7 +1,7 @@
 """Resources: what a client can read without calling a tool."""
 
 import json
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from mcp.server.mcpserver import MCPServer
 from mcp.server.mcpserver.exceptions import ResourceNotFoundError
@@ -9,10 +9,13 @@ from mcp.server.mcpserver.exceptions import ResourceNotFoundError
 from mcp_server.service.errors import UnknownId
 from mcp_server.service.reporting import Reporting
 
+if TYPE_CHECKING:
+    from mcp_server.service.advising import Advising
+
 _JSON: Final = "application/json"
 
 
-def register(server: MCPServer[Any], reporting: Reporting) -> None:
+def register(server: MCPServer[Any], reporting: Reporting, advising: "Advising") -> None:
     """Add the resources to a server."""
 
     @server.resource("delegation://sessions", title="Recent sessions", mime_type=_JSON)
@@ -24,6 +27,11 @@ def register(server: MCPServer[Any], reporting: Reporting) -> None:
     async def stats() -> str:
         """All delegations by agent type and model."""
         return _text(await reporting.stats())
+
+    @server.resource("delegation://routing", title="Who should do what", mime_type=_JSON)
+    async def routing() -> str:
+        """What is advised for each type of task, with how much is known."""
+        return _text(await advising.table())
 
     @server.resource("delegation://session/{session_id}", title="Course of a session", mime_type=_JSON)
     async def session(session_id: str) -> str:

@@ -23,7 +23,8 @@ SUMS: Final = tuple(f"{tier}_{what}" for tier in Tier for what in ("n", "reward"
 _SAME: Final = ("span_id", *ARM, "agent_version", "complexity", "reward", "tool_call_count")
 """Columns that lessons and spans have in common."""
 _COLUMNS: Final = (*_SAME, "task_type", "day", "source", "epoch")
-_PLACE: Final = {tier: place * 3 for place, tier in enumerate(Tier)}
+PLACE: Final = {tier: place * 3 for place, tier in enumerate(Tier)}
+"""Where those of a tier begin among `SUMS`."""
 _AT_ONCE: Final = 2_000
 
 _SPANS: Final = """
@@ -228,7 +229,7 @@ class _Sums:
     def count(self, lesson: Row, sign: int) -> None:
         """One lesson more, or one less."""
         sums = self._found[tuple(lesson[name] for name in SUM_KEY)]
-        place = _PLACE[TIER_OF[lesson["source"]]]
+        place = PLACE[TIER_OF[lesson["source"]]]
         reward = lesson["reward"]
         for offset, value in enumerate((1, round(reward * MICRO), int(reward >= SUCCESS_FROM))):
             sums[place + offset] += sign * value

@@ -1,11 +1,13 @@
 """The server on loopback HTTP, for conformance checkers that speak nothing else: `over_http.py DATABASE PORT`."""
 
 import sys
+from pathlib import Path
 
 import anyio
 
 from mcp_server.ingest.texts import TextKeeper
 from mcp_server.server import Services, build_server
+from mcp_server.service.advising import Advising
 from mcp_server.service.crediting import Crediting
 from mcp_server.service.recording import Recording
 from mcp_server.service.reporting import Reporting
@@ -18,9 +20,13 @@ async def serve(database: str, port: int) -> None:
     keep = TextKeeper(lambda text: text)
     reporting = Reporting(store)
     crediting = Crediting(store, reporting.present)
-    reviewing = Reviewing(store, reporting.present, reporting.asking)
-    recording = Recording(store, keep)
-    services = Services(recording=recording, reporting=reporting, crediting=crediting, reviewing=reviewing)
+    services = Services(
+        recording=Recording(store, keep),
+        reporting=reporting,
+        crediting=crediting,
+        reviewing=Reviewing(store, reporting.present, reporting.asking),
+        advising=Advising(store, reporting.present, keep, config=Path(database).parent),
+    )
     server = build_server(services)
     await server.run_streamable_http_async(host="127.0.0.1", port=port)
 

@@ -1,6 +1,7 @@
 """A server over a store of its own, asked through a real client in memory, in both eras of the protocol."""
 
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any, cast
 
 import pytest
@@ -9,6 +10,7 @@ from mcp.server.mcpserver import MCPServer
 
 from mcp_server.ingest.texts import TextKeeper
 from mcp_server.server import Services, build_server
+from mcp_server.service.advising import Advising
 from mcp_server.service.crediting import Crediting
 from mcp_server.service.guessing import TypeGuesser
 from mcp_server.service.recording import Recording
@@ -25,7 +27,7 @@ BUDGETS = (Budget(usd=1000), Budget(usd=50, agent_type="Plan"), Budget(usd=90, p
 
 
 @pytest.fixture
-def server(store: Store) -> MCPServer[Any]:
+def server(store: Store, tmp_path: Path) -> MCPServer[Any]:
     keep = TextKeeper(lambda text: text.replace("hunter2", "[redacted]"), guess=TypeGuesser())
     reporting = Reporting(store, session_id="session-of-the-process", clock=lambda: NOW)
     return build_server(
@@ -34,6 +36,7 @@ def server(store: Store) -> MCPServer[Any]:
             reporting=reporting,
             crediting=Crediting(store, reporting.present, clock=lambda: NOW),
             reviewing=Reviewing(store, reporting.present, reporting.asking, BUDGETS, clock=lambda: NOW),
+            advising=Advising(store, reporting.present, keep, config=tmp_path, clock=lambda: NOW),
             capturing=telling.capturing(store),
         )
     )

@@ -2,12 +2,14 @@
 
 import json
 from collections.abc import AsyncIterator, Callable
+from pathlib import Path
 from typing import Any, Final
 
 import pytest
 from mcp import Client
 
 from mcp_server.server import Services, build_server
+from mcp_server.service.advising import Advising
 from mcp_server.service.capturing import Capturing
 from mcp_server.service.crediting import Crediting
 from mcp_server.service.recording import Recording
@@ -49,6 +51,7 @@ async def ask(store: Store, capturing: Capturing) -> AsyncIterator[Ask]:
             reporting=reporting,
             crediting=Crediting(store, reporting.present),
             reviewing=Reviewing(store, reporting.present, reporting.asking),
+            advising=Advising(store, reporting.present, captured.VERBATIM, config=Path("/nowhere")),
             capturing=capturing,
         )
     )

@@ -17,7 +17,7 @@ SNAPSHOTS = Path(__file__).parent / "snapshots"
 FOR_HOOKS = "record_claude_code_event"
 TOOLS = [
     "get_credit", "get_insights", "get_stats", "get_trajectory", FOR_HOOKS, "record_reward", "record_spans",
-    "search_delegations",
+    "search_delegations", "suggest_routing",
 ]  # fmt: skip
 
 
@@ -52,7 +52,8 @@ async def test_every_tool_says_what_it_is_for_and_what_it_does_to_the_data(clien
     assert tool["title"]
     assert "Not for" in tool["description"]
     assert {"readOnlyHint", "destructiveHint", "idempotentHint", "openWorldHint"} <= hints.keys()
-    assert hints["readOnlyHint"] == (not name.startswith("record_"))
+    assert hints["readOnlyHint"] == (not name.startswith(("record_", "suggest_")))
+    assert hints["idempotentHint"] == (name != "suggest_routing")  # each suggestion is remembered
     assert not hints["destructiveHint"]
     assert tool["inputSchema"]["additionalProperties"] is False
     assert set(tool["outputSchema"]["required"]) == set(tool["outputSchema"]["properties"])
