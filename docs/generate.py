@@ -72,8 +72,8 @@ EXAMPLES: Final[dict[str, list[dict[str, Any]]]] = {
         }
     ],
     "get_credit": [{"session_id": NESTED_SESSION}, {"since": "7d"}],
-    "suggest_routing": [{"task": "Find where tokens are refreshed", "task_type": "search", "complexity": "low"}],
     "get_insights": [{"since": "2025-01-01", "until": "2027-01-01"}],
+    "suggest_routing": [{"task": "Find where tokens are refreshed", "task_type": "search", "complexity": "low"}],
     "get_stats": [{"group_by": ["agent_type"], "agent_match": "^(Explore|checker)$"}],
 }
 
@@ -120,10 +120,10 @@ async def _tools() -> str:
                 recording=Recording(store, keep),
                 reporting=reporting,
                 crediting=Crediting(store, reporting.present),
+                reviewing=Reviewing(store, reporting.present, reporting.asking),
                 advising=Advising(
                     store, reporting.present, keep, config=Path(folder), new_id=lambda: "route-0c3f8e1d5a7b9264"
                 ),
-                reviewing=Reviewing(store, reporting.present, reporting.asking),
                 capturing=Capturing(store, importing, keep, config=Path(folder)),
             )
             server = build_server(services)

@@ -98,8 +98,8 @@ async def test_commands_and_skills_name_tools_that_exist(path: Path, store: Stor
             recording=Recording(store, captured.VERBATIM),
             reporting=reporting,
             crediting=Crediting(store, reporting.present),
-            advising=Advising(store, reporting.present, captured.VERBATIM, config=Path("/nowhere")),
             reviewing=Reviewing(store, reporting.present, reporting.asking),
+            advising=Advising(store, reporting.present, captured.VERBATIM, config=Path("/nowhere")),
             capturing=telling.capturing(store),
         )
     )

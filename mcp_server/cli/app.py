@@ -73,6 +73,18 @@ class App:
         return cast("Crediting", Late(make))
 
     @cached_property
+    def reviewing(self) -> "Reviewing":
+        """Says what to change."""
+
+        def make() -> "Reviewing":
+            from mcp_server.service.reviewing import Reviewing  # noqa: PLC0415 - as above
+
+            reporting = self.reporting
+            return Reviewing(self.store, reporting.present, reporting.asking, self.settings.budgets)
+
+        return cast("Reviewing", Late(make))
+
+    @cached_property
     def advising(self) -> "Advising":
         """Says who should do a task."""
 
@@ -89,18 +101,6 @@ class App:
             )
 
         return cast("Advising", Late(make))
-
-    @cached_property
-    def reviewing(self) -> "Reviewing":
-        """Says what to change."""
-
-        def make() -> "Reviewing":
-            from mcp_server.service.reviewing import Reviewing  # noqa: PLC0415 - as above
-
-            reporting = self.reporting
-            return Reviewing(self.store, reporting.present, reporting.asking, self.settings.budgets)
-
-        return cast("Reviewing", Late(make))
 
     @cached_property
     def exporting(self) -> "Exporting":

@@ -35,8 +35,8 @@ async def _serve(db: str | None) -> None:
                 recording=app.recording,
                 reporting=app.reporting,
                 crediting=app.crediting,
-                advising=app.advising,
                 reviewing=app.reviewing,
+                advising=app.advising,
                 capturing=app.capturing,
             )
             await build_server(services).run_stdio_async()

@@ -10,6 +10,7 @@ from mcp_server.analysis.trees import Node, Repair, bridged, grow
 from mcp_server.service import cursors, shapes, similar
 from mcp_server.service.agent_match import AgentMode, agents_meant
 from mcp_server.service.asking import Asking
+from mcp_server.service.bridging import bridged_over
 from mcp_server.service.errors import BadArgument, UnknownId
 from mcp_server.service.fitting import DEFAULT_CHARS, fitted
 from mcp_server.service.moments import moment

@@ -24,10 +24,11 @@ async def serve(database: str, port: int) -> None:
         recording=Recording(store, keep),
         reporting=reporting,
         crediting=crediting,
-        advising=Advising(store, reporting.present, keep, config=Path(database).parent),
         reviewing=Reviewing(store, reporting.present, reporting.asking),
+        advising=Advising(store, reporting.present, keep, config=Path(database).parent),
     )
-    await build_server(services).run_streamable_http_async(host="127.0.0.1", port=port)
+    server = build_server(services)
+    await server.run_streamable_http_async(host="127.0.0.1", port=port)
 
 
 if __name__ == "__main__":

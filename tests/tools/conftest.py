@@ -35,8 +35,8 @@ def server(store: Store, tmp_path: Path) -> MCPServer[Any]:
             recording=Recording(store, keep, session_id="session-of-the-process", clock=lambda: NOW),
             reporting=reporting,
             crediting=Crediting(store, reporting.present, clock=lambda: NOW),
-            advising=Advising(store, reporting.present, keep, config=tmp_path, clock=lambda: NOW),
             reviewing=Reviewing(store, reporting.present, reporting.asking, BUDGETS, clock=lambda: NOW),
+            advising=Advising(store, reporting.present, keep, config=tmp_path, clock=lambda: NOW),
             capturing=telling.capturing(store),
         )
     )

@@ -50,8 +50,8 @@ async def ask(store: Store, capturing: Capturing) -> AsyncIterator[Ask]:
             recording=Recording(store, captured.VERBATIM),
             reporting=reporting,
             crediting=Crediting(store, reporting.present),
-            advising=Advising(store, reporting.present, captured.VERBATIM, config=Path("/nowhere")),
             reviewing=Reviewing(store, reporting.present, reporting.asking),
+            advising=Advising(store, reporting.present, captured.VERBATIM, config=Path("/nowhere")),
             capturing=capturing,
         )
     )
