@@ -105,6 +105,13 @@ class Dimension(StrEnum):
     WEEK = "week"
 
 
+class Measure(StrEnum):
+    """By what the largest delegations are found."""
+
+    COST = "cost_usd"
+    DURATION = "duration_ms"
+
+
 @dataclass(frozen=True, slots=True)
 class RewardSums:
     """Of rewards that are believed alike: how many, their sum, and the sum of their squares."""

@@ -14,6 +14,7 @@ from storage.queries import (
     Essence,
     Group,
     Health,
+    Measure,
     Page,
     PageRequest,
     Pruned,
@@ -152,6 +153,10 @@ class Store(Protocol):
         Raises:
             BadCursor: `page.after` was not returned by an earlier answer.
         """
+        ...
+
+    async def largest(self, question: SpanFilter, measure: Measure, limit: int) -> list[Span]:
+        """Spans that match and of which the measure is known, largest first, then newest, with their texts."""
         ...
 
     async def sessions(self, page: PageRequest) -> Page[Session]:

@@ -35,10 +35,13 @@ MAY_IMPORT = {
         *CONTRACT, "mcp_server.settings", "mcp_server.analysis", "mcp_server.ingest", "mcp_server.service",
     ),
     "mcp_server.tools": (*RECORDS, "storage.errors", "storage.queries", "mcp_server.service", "mcp_server.tools"),
+    "mcp_server.dashboard": (
+        *RECORDS, "mcp_server", "mcp_server.analysis", "mcp_server.service", "mcp_server.dashboard",
+    ),
     "mcp_server.server": ("mcp_server", "mcp_server.service", "mcp_server.tools"),
     "mcp_server.cli": (
         *CONTRACT, "storage.opening", "mcp_server", "mcp_server.settings", "mcp_server.ingest", "mcp_server.service",
-        "mcp_server.server", "mcp_server.cli",
+        "mcp_server.server", "mcp_server.dashboard", "mcp_server.cli",
     ),
     "mcp_server.__main__": ("mcp_server.cli.main",),
     "mcp_server": (),
@@ -53,6 +56,7 @@ OUTSIDE = {
     "mcp_server.ingest": {"pydantic", "pydantic_core", "genai_prices"},
     "mcp_server.service": {"pydantic", "anyio", "regex"},
     "mcp_server.tools": {"pydantic", "mcp"},
+    "mcp_server.dashboard": set(),
     "mcp_server.server": {"mcp"},
     "mcp_server.cli": {"click", "anyio", "rich", "mcp"},
     "mcp_server": set(),

@@ -20,6 +20,7 @@ COMMANDS: Final = {
     "search": "search",
     "credit": "credit",
     "stats": "stats",
+    "report": "report",
     "reward": "reward",
     "rules": "rules",
     "replay": "replay",

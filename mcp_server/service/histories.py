@@ -88,7 +88,7 @@ def _past(span: Span) -> Past:
     return Past(
         judged=Judged(
             span_id=span.span_id,
-            cell=Cell(Arm(span.agent_type, span.model), Profile(span.task_type, span.complexity)),
+            cell=Cell(Arm(span.agent_type, span.model), Profile(span.type_of_task, span.complexity)),
             day=ended_at.toordinal(),
             reward=span.reward or 0.0,
             weight=_weight(span),

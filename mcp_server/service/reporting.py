@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from mcp_server.analysis.agent_runs import MatchMode, selected
-from mcp_server.analysis.repair import Move, repair
+from mcp_server.analysis.repair import Move, Repaired, repair
 from mcp_server.analysis.trees import Node, Repair, bridged, grow
 from mcp_server.service import cursors, shapes, similar
 from mcp_server.service.agent_match import AgentMode, agents_meant
@@ -94,8 +94,7 @@ class Reporting:
         # Agents' runs are always needed: sums and the critical path are of the whole session.
         read = ALL_KINDS if wanted & CALLS else AGENT_RUNS
         all_at_once = detail != "skeleton" and sum(counts.get(kind, 0) for kind in read) <= limit
-        known = await self._store.trajectory(chosen, read, texts=all_at_once)
-        repaired = repair(await bridged_over(self._store, known), now=self._clock())
+        repaired = await self.repaired(chosen, read, texts=all_at_once)
         spans = {span.span_id: span for span in repaired.spans}
         tree = grow(bridged((span for span in repaired.spans if span.kind in wanted), spans))
         nodes = list(tree.nodes)
@@ -126,6 +125,11 @@ class Reporting:
             "returned": kept,
             "next_cursor": cursors.encode(page[kept - 1].span.span_id) if more and kept else None,
         }
+
+    async def repaired(self, session_id: str, kinds: frozenset[SpanKind], *, texts: bool = False) -> Repaired:
+        """The spans of a session of these kinds, each where it belongs."""
+        known = await self._store.trajectory(session_id, kinds, texts=texts)
+        return repair(await bridged_over(self._store, known), now=self._clock())
 
     async def search(
         self,

@@ -4,7 +4,7 @@ import json
 import sqlite3
 from typing import Final
 
-from storage.queries import Dimension, Page, PageRequest, SpanFilter
+from storage.queries import Dimension, Measure, Page, PageRequest, SpanFilter
 from storage.records import Span
 from storage.sqlite import conditions, cursors, groups, rows
 
@@ -18,6 +18,10 @@ _WHOLE: Final = """
 """
 _SCAN: Final = "select * from span join span_text using (id) where id > :after_id and "
 _OLDEST_NUMBER_FIRST: Final = " order by id limit :limit"
+_LARGEST: Final = {
+    measure: f"and {measure} is not null order by {measure} desc, started_us desc, id desc limit :limit"
+    for measure in Measure
+}
 _DISTINCT: Final = {
     dimension: f"""
         select {expression} as value, count(*) as n from span where kind = 'delegation'
@@ -53,6 +57,15 @@ def scan(connection: sqlite3.Connection, question: SpanFilter, request: PageRequ
     more, found = len(found) > request.limit, found[: request.limit]
     following = cursors.encode(0, found[-1]["id"]) if more else None
     return Page(items=[rows.span_of(row, texts=True) for row in found], total=len(found), next=following)
+
+
+def largest(connection: sqlite3.Connection, question: SpanFilter, measure: Measure, limit: int) -> list[Span]:
+    """So many of the spans that match, by what is largest of them, with their texts."""
+    condition, parameters = conditions.where(question)
+    found = connection.execute(f"{_PAGE}{condition} {_LARGEST[measure]}", parameters | {"limit": limit}).fetchall()
+    ids = [row["id"] for row in found]
+    whole = {row["id"]: row for row in connection.execute(_WHOLE, {"ids": json.dumps(ids)})}
+    return [rows.span_of(whole[number], texts=True) for number in ids]
 
 
 def distinct(connection: sqlite3.Connection, dimension: Dimension) -> list[str]:

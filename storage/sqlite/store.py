@@ -18,6 +18,7 @@ from storage.queries import (
     Essence,
     Group,
     Health,
+    Measure,
     Page,
     PageRequest,
     Pruned,
@@ -85,6 +86,9 @@ class SqliteStore:
 
     async def scan(self, question: SpanFilter, page: PageRequest) -> Page[Span]:
         return await self._engine.read(partial(listing.scan, question=question, request=page))
+
+    async def largest(self, question: SpanFilter, measure: Measure, limit: int) -> list[Span]:
+        return await self._engine.read(partial(listing.largest, question=question, measure=measure, limit=limit))
 
     async def sessions(self, page: PageRequest) -> Page[Session]:
         return await self._engine.read(partial(sessions.page, request=page))

@@ -6,7 +6,7 @@ import pytest
 
 from storage.errors import BadCursor
 from storage.lessons import Vocabulary
-from storage.queries import AGENT_RUNS, ALL_KINDS, CALLS, Batch, Page, PageRequest, SpanFilter, Target
+from storage.queries import AGENT_RUNS, ALL_KINDS, CALLS, Batch, Measure, Page, PageRequest, SpanFilter, Target
 from storage.records import ReadPosition, Session, Span
 from storage.store import Store
 from storage.vocabulary import Outcome, SpanKind, Status
@@ -286,6 +286,21 @@ async def test_positions_are_found_by_odd_paths_too(store: Store) -> None:
     await store.add(Batch(positions=[position]))
     assert await store.positions(["/caf\udce9.jsonl"]) == {"/caf\udce9.jsonl": position}
     assert await store.positions([]) == {}
+
+
+async def test_the_largest_of_what_matches_are_found_by_what_is_known_of_them(store: Store) -> None:
+    spans = [
+        a_span(span_id="dear", cost_usd=3.0, duration_ms=1, started_at=at(-9)),
+        a_span(span_id="dear later", cost_usd=3.0, duration_ms=2, task="t"),
+        a_span(span_id="cheap", cost_usd=1.0, duration_ms=30),
+        a_span(span_id="unpriced", agent_type="Plan"),
+        a_span(span_id="main", kind=SpanKind.SESSION, cost_usd=9.0),
+    ]
+    await store.add(Batch(spans=spans))
+    found = await store.largest(SpanFilter(), Measure.COST, 3)
+    assert [(span.span_id, span.task) for span in found] == [("dear later", "t"), ("dear", None), ("cheap", None)]
+    assert [span.span_id for span in await store.largest(SpanFilter(), Measure.DURATION, 2)] == ["unpriced", "cheap"]
+    assert await store.largest(SpanFilter(agent_types=frozenset({"Plan"})), Measure.COST, 3) == []
 
 
 async def test_how_rare_words_are_in_tasks_and_which_delegations_hold_them(store: Store) -> None:
