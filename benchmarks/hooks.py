@@ -3,7 +3,8 @@
 The client waits for its hooks, so both count: CPU time (theirs and what they start) and waiting. Measured with one
 event at a time, as the client sends most of them.
 
-- a file in the spool, by the script that the plugin ships
+- a file in the spool, by the script that the plugin ships; and what its answers add, where a server has left advice:
+  the table at a session's start, a prompt to which nothing is new, a delegation, and one whose model is set (`auto`)
 - a direct insert, by the smallest Python program that can do it: no package of ours, one statement
 - a direct insert through our own store: redacted, and safe under many writers
 - a call of the tool `record_claude_code_event` of a running server: what a hook of type `mcp_tool` does; the work is
@@ -21,11 +22,14 @@ import sys
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
 
 from measuring import HERE, Clock, Report, arguments
 from wire import OURS, Server
+
+from mcp_server.service.hook_files import HookFiles
 
 _SCRIPT: Final = HERE.parent / "claude_config" / "hooks" / "record.sh"
 _PAYLOAD: Final = {
@@ -36,6 +40,7 @@ _PAYLOAD: Final = {
     "agent_type": "general-purpose",
     "last_assistant_message": "word " * 800,
 }
+_DELEGATION: Final = {"tool_name": "Agent", "tool_input": {"prompt": "word " * 800}, "tool_use_id": "toolu_1"}
 _SMALLEST: Final = """
 import json, sqlite3, sys
 event = json.load(sys.stdin)
@@ -80,20 +85,44 @@ def _events(report: Report, folder: Path, count: int) -> None:
     script = Clock("a file in the spool (shipped)", _children_cpu_s)
     smallest = Clock("direct insert, smallest Python program", _children_cpu_s)
     own = Clock("direct insert through our store", _children_cpu_s)
+    answers = _answers(folder)
     with Server(OURS, db=folder / "served.db") as server:
         call = Clock("a call of record_claude_code_event", server.cpu_s)
         for number in range(count):
             payload = _PAYLOAD | {"agent_id": f"a{number:016x}"}
             _run(floor, ["sh", "-c", "cat >/dev/null"], payload, environment)
             _run(script, ["sh", str(_SCRIPT)], payload, environment)
+            for clock, event, more in answers:
+                _run(
+                    clock,
+                    ["sh", str(_SCRIPT), event],
+                    _DELEGATION | payload | {"hook_event_name": event},
+                    environment | more,
+                )
             _run(smallest, [sys.executable, "-IS", "-c", _SMALLEST, str(folder / "x.db")], payload, environment)
             _run(own, [sys.executable, "-c", _OWN, str(folder / "y.db")], payload, environment)
             with call.lap():
                 server.call("record_claude_code_event", {"event": payload})
-    for clock in (script, smallest, own, call):
+    for clock in (script, *(clock for clock, _, _ in answers), smallest, own, call):
         report.timing(clock, floor)
     left = len(list((folder / ".local/share/delegation-telemetry/spool").iterdir()))
     report.amount("events in the spool afterwards", left, "events")
+
+
+def _answers(folder: Path) -> list[tuple[Clock, str, dict[str, str]]]:
+    """What the script answers to, and with which settings; the files for it are left where it looks."""
+    now = datetime.now(UTC)
+    files = HookFiles(folder / ".local/share/delegation-telemetry/routing")
+    files.write(
+        text="x" * 1_199, revision="r", models={"general-purpose": "haiku"}, now=now, until=now + timedelta(days=1)
+    )
+    auto = {"DELEGATION_TELEMETRY_ROUTING": "auto", "CLAUDE_PROJECT_DIR": str(HERE)}
+    return [
+        (Clock("and the table (SessionStart)", _children_cpu_s), "SessionStart", {}),
+        (Clock("and nothing new (UserPromptSubmit)", _children_cpu_s), "UserPromptSubmit", {}),
+        (Clock("and nothing to set (PreToolUse)", _children_cpu_s), "PreToolUse", {}),
+        (Clock("and a model (PreToolUse, auto)", _children_cpu_s), "PreToolUse", auto),
+    ]
 
 
 def _run(clock: Clock, command: Sequence[str], payload: Mapping[str, object], environment: Mapping[str, str]) -> None:

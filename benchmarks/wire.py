@@ -44,6 +44,7 @@ class Server:
         if db is not None:
             environment["DELEGATION_TELEMETRY_DB"] = str(db)
             environment["DELEGATION_TELEMETRY_SPOOL"] = str(db.parent / "spool")
+            environment["DELEGATION_TELEMETRY_ROUTING"] = "off"
         self._era = era
         self._last_id = 0
         self.started = time.perf_counter()

@@ -27,6 +27,7 @@ from mcp_server.service.guessing import TypeGuesser
 from mcp_server.service.importing import Importing
 from mcp_server.service.recording import Recording
 from mcp_server.service.reporting import Reporting
+from mcp_server.service.reviewing import Reviewing
 from storage.opening import open_store
 from storage.sqlite import migrate
 
@@ -70,6 +71,7 @@ EXAMPLES: Final[dict[str, list[dict[str, Any]]]] = {
         }
     ],
     "get_credit": [{"session_id": NESTED_SESSION}, {"since": "7d"}],
+    "get_insights": [{"since": "2025-01-01", "until": "2027-01-01"}],
     "get_stats": [{"group_by": ["agent_type"], "agent_match": "^(Explore|checker)$"}],
 }
 
@@ -116,6 +118,7 @@ async def _tools() -> str:
                 recording=Recording(store, keep),
                 reporting=reporting,
                 crediting=Crediting(store, reporting.present),
+                reviewing=Reviewing(store, reporting.present, reporting.asking),
                 capturing=Capturing(store, importing, keep, config=Path(folder)),
             )
             server = build_server(services)

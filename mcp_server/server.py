@@ -8,11 +8,12 @@ from mcp.server.mcpserver import MCPServer
 from mcp_server import __version__
 from mcp_server.service.recording import Recording
 from mcp_server.service.reporting import Reporting
-from mcp_server.tools import credit, hooks, prompts, recording, resources, stats, trajectories
+from mcp_server.tools import credit, hooks, insights, prompts, recording, resources, stats, trajectories
 
 if TYPE_CHECKING:
     from mcp_server.service.capturing import Capturing
     from mcp_server.service.crediting import Crediting
+    from mcp_server.service.reviewing import Reviewing
 
 NAME: Final = "delegation"
 INSTRUCTIONS: Final = """\
@@ -24,6 +25,7 @@ subtree cost, duration). Without session_id it shows the current session.
 - Which delegation mattered, which one broke it? get_credit (one session: shares, likeliest root causes and reasons; \
 without session_id: by agent and model).
 - Which agent or model does how well, at what cost? get_stats (group_by agent_type, model, task_type, project, day).
+- What should change? get_insights (savings, bottlenecks, waste, anomalies, drift, budgets; each with its evidence).
 - After checking a delegation's result: record_reward with the span, agent or tool-use id, value 0 to 1, source \
 verifier (you checked it), test (an exit status) or human (the user said so), and the reason. Without a verdict an \
 outcome stays unknown: `ok` only means that the agent stopped talking.
@@ -44,6 +46,7 @@ class Services:
     recording: Recording
     reporting: Reporting
     crediting: "Crediting"
+    reviewing: "Reviewing"
     capturing: "Capturing | None" = None
     """None where the store's client has no hooks."""
 
@@ -61,6 +64,7 @@ def build_server(services: Services) -> MCPServer[Any]:
             *trajectories.tools(services.reporting),
             *credit.tools(services.crediting),
             *stats.tools(services.reporting),
+            *insights.tools(services.reviewing),
             *(hooks.tools(services.capturing) if services.capturing is not None else ()),
         ],
     )

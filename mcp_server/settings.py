@@ -19,6 +19,18 @@ class BadSetting(ValueError):
     """A setting that cannot be used; the text names it, where it stands, and what is allowed."""
 
 
+class Budget(BaseModel):
+    """What delegations may cost before a notice is given; nothing is ever blocked."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    usd: float = Field(gt=0, le=1e9, allow_inf_nan=False)
+    per: Literal["day", "delegation"] = "day"
+    """A day in UTC, or one delegation with everything delegated further."""
+    agent_type: str | None = Field(default=None, min_length=1, max_length=200)
+    """None is for all agents together."""
+
+
 class Settings(BaseModel):
     """What a user can set."""
 
@@ -32,12 +44,17 @@ class Settings(BaseModel):
     """`full` survives a power cut as well, and waits for the disk at every write."""
     claude_config: Path = Field(default_factory=lambda: Path.home() / ".claude")
     """Where Claude Code keeps its files."""
+    routing: Literal["off", "advise", "auto"] = "advise"
+    """What hooks do with advice from the user's history: nothing; tell it to the model; also set a model where the
+    call, the agent's definition and the client's environment name none."""
     task_types: dict[str, tuple[str, ...]] = Field(default_factory=dict)
     """The user's own types of task, each with the regular expressions that tell it, in the order of the file."""
     spool: Path
     """Where hooks leave what they were told."""
     spool_of_last_resort: Path
     """Where they leave it if they may not write there."""
+    budgets: tuple[Budget, ...] = Field(default=(), max_length=100)
+    """What was planned; `get_insights` tells where more was spent."""
     session_id: str | None = None
     """The client's session that started this process, where it says so."""
     project: str | None = None
@@ -47,6 +64,11 @@ class Settings(BaseModel):
     def default_db(self) -> str:
         """Where the database is if nothing else is set."""
         return str(_data_folder() / DATABASE_NAME)
+
+    @property
+    def routing_folder(self) -> Path:
+        """Where hooks find advice."""
+        return _data_folder() / _ROUTING
 
     @property
     def edits(self) -> Path:
@@ -59,11 +81,16 @@ class Settings(BaseModel):
         return (self.spool, self.spool_of_last_resort)
 
 
-_KEYS: Final = ("db", "content", "synchronous", "claude_config")
+_KEYS: Final = ("db", "content", "synchronous", "claude_config", "routing")
 _TASK_TYPES: Final = "task_types"
-_FILE_KEYS: Final = (*_KEYS, _TASK_TYPES)
+_BUDGETS: Final = "budgets"
+_FILE_KEYS: Final = (*_KEYS, _TASK_TYPES, _BUDGETS)
 _TYPE_CHARS: Final = 40
+_BUDGET_EXAMPLE: Final = (
+    '[[budgets]] with usd = 5.0, per = "day" or "delegation", and agent_type = "Explore" or without it'
+)
 _SPOOL: Final = "spool"
+_ROUTING: Final = "routing"
 
 
 def load(flags: Mapping[str, Any]) -> Settings:
@@ -84,7 +111,7 @@ def load(flags: Mapping[str, Any]) -> Settings:
     found |= {key: value for key, value in flags.items() if value is not None}
     if "db" not in found:
         found["db"] = str(_data_folder() / DATABASE_NAME)
-    # The hooks' script finds these folders by the same rules.
+    # The hooks' script finds these folders, and the setting `routing`, by the same rules.
     found["spool"] = environment.get(PREFIX + _SPOOL.upper()) or str(_data_folder() / _SPOOL)
     temporary, user = environment.get("TMPDIR") or "/tmp", environment.get("USER") or "nobody"  # noqa: S108 - as above
     found["spool_of_last_resort"] = f"{temporary}/{APP_NAME}-{_SPOOL}-{user}"
@@ -95,6 +122,11 @@ def load(flags: Mapping[str, Any]) -> Settings:
     except ValidationError as error:
         fault = error.errors(include_url=False)[0]
         name = ".".join(str(part) for part in fault["loc"])
+        if fault["loc"][0] == _BUDGETS:
+            raise BadSetting(
+                f"setting {name!r} in {config_file()} is {fault['input']!r}: {fault['msg']}; a budget is written as"
+                f" {_BUDGET_EXAMPLE}"
+            ) from error
         raise BadSetting(
             f"setting {name!r} is {fault['input']!r}: {fault['msg']}; it comes from a flag, from {PREFIX}{name.upper()}"
             f" or from {config_file()}"

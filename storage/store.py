@@ -147,6 +147,14 @@ class Store(Protocol):
         """
         ...
 
+    async def newest(self, question: SpanFilter, limit: int) -> list[Span]:
+        """At most so many of the spans that match, newest start first; without output, error and attributes.
+
+        Tasks are cut to 256 bytes, with a mark that says how much is missing: for what is looked through in thousands,
+        where whole texts and the count of all that match would take most of the time and memory.
+        """
+        ...
+
     async def scan(self, question: SpanFilter, page: PageRequest) -> Page[Span]:
         """Spans that match, in the order in which they were first added, with their texts; `total` is that of the page.
 

@@ -12,6 +12,7 @@ from mcp_server.server import NAME, Services, build_server
 from mcp_server.service.crediting import Crediting
 from mcp_server.service.recording import Recording
 from mcp_server.service.reporting import Reporting
+from mcp_server.service.reviewing import Reviewing
 from storage.store import Store
 from tests.claude_code import captured, telling
 
@@ -56,9 +57,15 @@ def test_the_settings_for_those_without_the_plugin_have_the_same_hooks() -> None
 
 
 def test_every_hook_runs_a_script_that_is_there() -> None:
-    commands = set(re.findall(r'"command": "sh (.*?)",', (PLUGIN / "hooks/hooks.json").read_text(encoding="utf-8")))
-    assert commands == {'\\"${CLAUDE_PLUGIN_ROOT}/hooks/record.sh\\"'}
+    hooks = read("hooks/hooks.json")["hooks"]
+    commands = {
+        event: {hook["command"] for entry in entries for hook in entry["hooks"]} for event, entries in hooks.items()
+    }
+    script = 'sh "${CLAUDE_PLUGIN_ROOT}/hooks/record.sh"'
+    answered = {"SessionStart", "UserPromptSubmit", "PreToolUse"}
+    assert commands == {event: {f"{script} {event}" if event in answered else script} for event in OLD_EVENTS}
     assert (PLUGIN / "hooks" / "record.sh").is_file()
+    assert (PLUGIN / "hooks" / "model.awk").is_file()
 
 
 def test_the_plugin_has_the_version_of_the_package() -> None:
@@ -90,6 +97,7 @@ async def test_commands_and_skills_name_tools_that_exist(path: Path, store: Stor
             recording=Recording(store, captured.VERBATIM),
             reporting=reporting,
             crediting=Crediting(store, reporting.present),
+            reviewing=Reviewing(store, reporting.present, reporting.asking),
             capturing=telling.capturing(store),
         )
     )

@@ -164,10 +164,11 @@ def _outlier(value: float, ascending: Sequence[float]) -> Outlier | None:
     median = quantile(ascending, 0.5)
     if n < LEAST_HISTORY or median is None or value <= median:
         return None
-    logarithms = [math.log1p(one) for one in ascending]
-    middle = quantile(logarithms, 0.5) or 0.0
-    spread = quantile(sorted(abs(one - middle) for one in logarithms), 0.5) or 0.0
-    z = (math.log1p(value) - middle) / max(_CONSISTENT * spread, _LEAST_SPREAD)
+    middle = (math.log1p(ascending[(n - 1) // 2]) + math.log1p(ascending[n // 2])) / 2
+    z, above = 0.0, math.log1p(value) - middle
+    if above > _Z_ABOVE * _LEAST_SPREAD:  # nearer than that no spread makes it an outlier
+        spread = quantile(sorted(abs(math.log1p(one) - middle) for one in ascending), 0.5) or 0.0
+        z = above / max(_CONSISTENT * spread, _LEAST_SPREAD)
     p = (1 + n - bisect_left(ascending, value)) / (n + 1)
     robust, conformal = z > _Z_ABOVE, n >= CONFORMAL_FROM and p <= _P_UP_TO
     if not robust and not conformal:

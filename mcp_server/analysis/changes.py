@@ -3,6 +3,7 @@
 from typing import Final
 
 from mcp_server.analysis.bottlenecks import Bottleneck
+from mcp_server.analysis.delegations import Arm, shown
 from mcp_server.analysis.insights import Insight, Kind, Size, ids, points, time_text
 from mcp_server.analysis.savings import MARGIN, Realised, Saving
 from mcp_server.analysis.spending import Excess, InlineCandidate, Per, Reason, Waste, sum_usd
@@ -11,10 +12,11 @@ from mcp_server.analysis.verdicts import VerdictsWanted
 
 def of_saving(saving: Saving, margin: float = MARGIN) -> Insight:
     """A cheaper arm that is no worse."""
+    task_type = shown(saving.task_type)
     dear_usd, cheap_usd = saving.cost_usd
     dear_n, cheap_n = saving.verified
     text = (
-        f"{saving.cheap} does {saving.task_type} no worse than {saving.dear}: success {points(saving.success.value)} "
+        f"{saving.cheap} does {task_type} no worse than {saving.dear}: success {points(saving.success.value)} "
         f"[{points(saving.success.low)}, {points(saving.success.high)}] on tasks of the same complexity "
         f"({cheap_n} and {dear_n} verified), ${cheap_usd:.4f} instead of ${dear_usd:.4f} each; "
         f"observational, margin {margin * 100:.0f} points"
@@ -27,19 +29,20 @@ def of_saving(saving: Saving, margin: float = MARGIN) -> Insight:
         high=saving.success.high,
         size=Size(usd=saving.usd.value),
         span_ids=ids(saving.spans),
-        change=f"send {saving.task_type} tasks to {saving.cheap}; {saving.delegations} went to {saving.dear}",
+        change=f"send {task_type} tasks to {saving.cheap}; {saving.delegations} went to {saving.dear}",
     )
 
 
 def of_realised(realised: Realised) -> Insight:
     """What a saving that was followed really brought."""
     saving, success = realised.saving, realised.success
+    task_type = shown(saving.task_type)
     worse = success is not None and success.high < 0
     verdict = "too few verdicts since to compare success" if success is None else f"success {points(success.value)}"
     return Insight(
         kind=Kind.REALISED,
         text=(
-            f"moving {saving.task_type} from {saving.dear} to {saving.cheap}: about {realised.moved:.0f} delegations, "
+            f"moving {task_type} from {saving.dear} to {saving.cheap}: about {realised.moved:.0f} delegations, "
             f"${realised.estimated_usd:.2f} expected, ${realised.realised_usd:.2f} saved; {verdict}"
         ),
         n=round(realised.moved),
@@ -47,9 +50,7 @@ def of_realised(realised: Realised) -> Insight:
         high=None if success is None else success.high,
         size=Size(usd=abs(realised.realised_usd)),
         span_ids=ids(realised.spans),
-        change=f"send {saving.task_type} back to {saving.dear}: it succeeds more often there"
-        if worse
-        else "keep it so",
+        change=f"send {task_type} back to {saving.dear}: it succeeds more often there" if worse else "keep it so",
     )
 
 
@@ -72,10 +73,14 @@ def of_bottleneck(found: Bottleneck) -> Insight:
 
 
 _WASTED: Final = {
-    Reason.FAILED: ("failed", "look at the three dearest: was it the task, the arm or the environment?"),
-    Reason.ABANDONED: ("were cancelled or lost", "delegate smaller tasks, or set a turn limit"),
-    Reason.REPEATED: ("were delegated again with the same task", "say in the task what the first answer lacked"),
+    Reason.FAILED: ("failed", "look at the dearest: was it the task, the arm or the environment?"),
+    Reason.ABANDONED: ("cancelled or lost", "delegate smaller tasks, or set a turn limit"),
+    Reason.REPEATED: ("delegated again with the same task", "say in the task what the first answer lacked"),
 }
+
+
+def _delegations(n: int, arm: Arm | None) -> str:
+    return f"{n} delegation{'' if n == 1 else 's'} to {'others' if arm is None else arm}"
 
 
 def of_waste(waste: Waste) -> Insight:
@@ -86,7 +91,7 @@ def of_waste(waste: Waste) -> Insight:
     failures = len(waste.spans) if waste.reason is Reason.FAILED else None
     return Insight(
         kind=Kind.WASTE,
-        text=f"{len(waste.spans)} delegations to {waste.arm} {what}: {cost}, {time_text(waste.ms)}",
+        text=f"{_delegations(len(waste.spans), waste.arm)} {what}: {cost}, {time_text(waste.ms)}",
         n=len(waste.spans),
         low=None,
         high=None,
@@ -99,10 +104,11 @@ def of_waste(waste: Waste) -> Insight:
 def of_inline(candidate: InlineCandidate) -> Insight:
     """Small work that needs no delegation."""
     cost = "cost unknown" if candidate.usd is None else f"${candidate.usd:.2f}"
+    task_type = shown(candidate.task_type)
     return Insight(
         kind=Kind.INLINE,
         text=(
-            f"{len(candidate.spans)} {candidate.task_type} tasks of low complexity took {candidate.agent_type} "
+            f"{len(candidate.spans)} {task_type} tasks of low complexity took {shown(candidate.agent_type)} "
             f"{candidate.median_calls:.0f} tool calls in the median: {cost}, {time_text(candidate.ms)}"
         ),
         n=len(candidate.spans),
@@ -110,7 +116,7 @@ def of_inline(candidate: InlineCandidate) -> Insight:
         high=None,
         size=Size(usd=candidate.usd, ms=candidate.ms),
         span_ids=ids(candidate.spans[::-1]),
-        change=f"do {candidate.task_type} tasks of low complexity without delegating",
+        change=f"do {task_type} tasks of low complexity without delegating",
     )
 
 
@@ -124,14 +130,14 @@ def of_verdicts(wanted: VerdictsWanted) -> Insight:
         high=None,
         size=Size(),
         span_ids=ids(wanted.spans),
-        change="judge these few with record_reward: their arms are known least",
+        change="check what these few delivered, and tell it with record_reward",
     )
 
 
 def of_excess(excess: Excess) -> Insight:
     """A budget that was exceeded."""
     budget = excess.budget
-    whose = budget.agent_type or "all agents together"
+    whose = "all agents together" if budget.agent_type is None else shown(budget.agent_type)
     which = f"on {excess.day}" if budget.per is Per.DAY else f"in one delegation on {excess.day}"
     more = f", {excess.unpriced} more without a known price" if excess.unpriced else ""
     return Insight(

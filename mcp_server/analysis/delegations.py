@@ -2,11 +2,13 @@
 
 from collections.abc import Iterable
 from datetime import datetime
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from storage.outcomes import SUCCESS_FROM
 from storage.records import Span
 from storage.vocabulary import VERIFIED
+
+NAME_SHOWN: Final = 60
 
 
 class Arm(NamedTuple):
@@ -16,7 +18,13 @@ class Arm(NamedTuple):
     model: str | None
 
     def __str__(self) -> str:
-        return f"{self.agent_type}/{self.model or 'unknown model'}"
+        return f"{shown(self.agent_type)}/{shown(self.model or 'unknown model')}"
+
+
+def shown(name: str) -> str:
+    """A name that a stranger gave, as it may stand in a sentence: on one line, printable, at most 60 characters."""
+    line = " ".join("".join(letter if letter.isprintable() else " " for letter in name).split())
+    return line if len(line) <= NAME_SHOWN else f"{line[: NAME_SHOWN - 1]}…"
 
 
 def arm_of(span: Span) -> Arm:

@@ -5,6 +5,7 @@ from typing import Final
 
 from mcp_server.analysis.agent_versions import Edit, Effect
 from mcp_server.analysis.anomalies import Anomaly, Looked, Measure
+from mcp_server.analysis.delegations import arm_of, shown
 from mcp_server.analysis.drift import Direction, Drift, Level
 from mcp_server.analysis.failing import Shortfall
 from mcp_server.analysis.insights import Insight, Kind, Size, ids, ordered, points, time_text
@@ -38,7 +39,7 @@ def _of_anomaly(anomaly: Anomaly, looked: Looked) -> Insight:
     return Insight(
         kind=Kind.ANOMALY,
         text=(
-            f"{span.agent_type}/{span.model or 'unknown model'} took {unit(found.value)}, usually {unit(found.median)} "
+            f"{arm_of(span)} took {unit(found.value)}, usually {unit(found.median)} "
             f"({found.n} earlier ones; {', '.join(rules)}); of {looked.looked_at} values looked at about "
             f"{looked.expected_false:.0f} are noticed by chance"
         ),
@@ -60,7 +61,7 @@ def of_shortfall(session_id: str, shortfall: Shortfall, spans: Sequence[Span]) -
     return Insight(
         kind=Kind.SESSION,
         text=(
-            f"session {session_id}: {shortfall.successes} of {shortfall.n} judged delegations succeeded, "
+            f"session {shown(session_id)}: {shortfall.successes} of {shortfall.n} judged delegations succeeded, "
             f"{shortfall.expected:.1f} were to be expected (chance of so few: {shortfall.chance:.3f})"
         ),
         n=shortfall.n,
@@ -94,7 +95,7 @@ def of_drift(drift: Drift) -> Insight:
 
 def of_pattern(pattern: Pattern) -> Insight:
     """Tools that follow each other more often than by chance."""
-    success, name = pattern.success, " > ".join(pattern.tools)
+    success, name = pattern.success, _in_a_row(pattern.tools)
     with_it = "" if success is None else f"; success {points(success.value)} against delegations without it"
     worse = success is not None and success.high < 0
     return Insight(
@@ -114,7 +115,7 @@ def of_loop(loop: Loop) -> Insight:
     span = loop.span
     return Insight(
         kind=Kind.LOOP,
-        text=f"{span.agent_type} repeated {' > '.join(loop.tools)} {loop.times} times in a row",
+        text=f"{shown(span.agent_type)} repeated {_in_a_row(loop.tools)} {loop.times} times in a row",
         n=1,
         low=None,
         high=None,
@@ -129,7 +130,10 @@ def of_repeated_failure(failure: RepeatedFailure) -> Insight:
     calls = failure.calls
     return Insight(
         kind=Kind.FAILING_CALL,
-        text=f"{calls[0].agent_type} called {failure.tool} {len(calls)} times with the same input, and always failed",
+        text=(
+            f"{shown(calls[0].agent_type)} called {shown(failure.tool)} {len(calls)} times with the same input, "
+            "and always failed"
+        ),
         n=len(calls),
         low=None,
         high=None,
@@ -152,7 +156,7 @@ def of_edit(edit: Edit) -> Insight:
     return Insight(
         kind=Kind.VERSION,
         text=(
-            f"the last edit of {edit.agent_type} {_effect(edit.effect)}: success {points(edit.success.value)} "
+            f"the last edit of {shown(edit.agent_type)} {_effect(edit.effect)}: success {points(edit.success.value)} "
             f"[{points(edit.success.low)}, {points(edit.success.high)}] on tasks alike "
             f"({edit.verified[0]} verified before, {edit.verified[1]} since)"
         ),
@@ -163,6 +167,10 @@ def of_edit(edit: Edit) -> Insight:
         span_ids=ids(edit.spans[::-1]),
         change=_EDITED[edit.effect],
     )
+
+
+def _in_a_row(tools: Sequence[str]) -> str:
+    return " > ".join(map(shown, tools))
 
 
 def _effect(effect: Effect) -> str:

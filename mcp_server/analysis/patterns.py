@@ -14,6 +14,8 @@ from storage.vocabulary import SpanKind, Status
 LENGTHS: Final = (2, 3, 4)
 LEAST_SPANS: Final = 5
 LEAST_LIFT: Final = 2.0
+CHANCE: Final = 0.05
+"""That any sequence at all of those looked at occurs so often by chance."""
 LEAST_FAILURES: Final = 3
 
 # How often a sequence must come in a row to be called a loop: reading eight files is a loop of one only in name.
@@ -58,7 +60,9 @@ class RepeatedFailure:
 def patterns(spans: Iterable[Span]) -> list[Pattern]:
     """Sequences of 2 to 4 tools in at least 5 delegations with a lift of at least 2, most frequent first.
 
-    A sequence inside a longer one that occurs in as many delegations is left out.
+    A sequence inside a longer one that occurs in as many delegations is left out, and so is one that chance may well
+    have made frequent: of thousands of possible sequences some always are. With k occurrences where e were expected the
+    chance is at most exp(k - e - k ln(k / e)), Chernoff's bound for Poisson counts; it is divided among all sequences.
 
     Args:
         spans: delegations with their tool sequences.
@@ -76,13 +80,14 @@ def patterns(spans: Iterable[Span]) -> list[Pattern]:
             for gram in _grams(span.tool_sequence, length):
                 times[gram] += 1
                 holders[gram][span.span_id] = span
+    possible = sum(len(tools) ** length for length in LENGTHS)
     found: list[Pattern] = []
     for gram, holding in holders.items():
         if len(holding) < LEAST_SPANS:
             continue
         expected = places[len(gram)] * math.prod(tools[tool] / whole for tool in gram)
         lift = times[gram] / expected
-        if lift >= LEAST_LIFT:
+        if lift >= LEAST_LIFT and _chance(times[gram], expected) * possible <= CHANCE:
             found.append(Pattern(gram, times[gram], lift, _success(verified, holding), list(holding.values())))
     closed = [pattern for pattern in found if not any(_covers(other, pattern) for other in found)]
     return sorted(closed, key=lambda pattern: (-pattern.times * len(pattern.tools), pattern.tools))
@@ -114,6 +119,11 @@ def repeated_failures(calls: Iterable[Span]) -> list[RepeatedFailure]:
     for run in failing.values():
         found += _as_failure(run)
     return sorted(found, key=lambda failure: (-len(failure.calls), failure.calls[0].started_at))
+
+
+def _chance(times: int, expected: float) -> float:
+    """An upper bound for that of so many occurrences or more, with fewer expected."""
+    return math.exp(times - expected - times * math.log(times / expected))
 
 
 def _grams(sequence: Tools, length: int) -> Iterable[Tools]:

@@ -7,6 +7,9 @@ among the models tried:
     success of the cheap arm less that of the dear one: lower bound > -margin      (non-inferiority)
     cost of the dear arm less that of the cheap one: lower bound > 0
 
+What a delegation cost includes all that it delegated further. One inside another of the same arm and type is therefore
+no case of its own: its cost is in the other's already, and would be saved only once.
+
 Types are never pooled, and nobody randomised: what is compared is what the user sent where. 2 and not 5 %, because
 the intervals are approximate: computed exactly over all rates, margins from 0.05 to 0.2 and sizes from 10 to 80, a
 model that is worse by the margin passes the first test in at most 4.5 % of cases.
@@ -228,17 +231,31 @@ class _Test:
 
 def _tables(spans: Iterable[Span]) -> dict[tuple[str, Arm], dict[Level | None, _Cell]]:
     tables: dict[tuple[str, Arm], dict[Level | None, _Cell]] = defaultdict(lambda: defaultdict(_Cell))
-    for span in sorted(spans, key=lambda span: span.span_id):
+    known = {span.span_id: span for span in spans}
+    for span in sorted(known.values(), key=lambda span: span.span_id):
         if span.type_of_task is None or span.model is None:
             continue
         cell = tables[span.type_of_task, arm_of(span)][span.complexity]
+        if is_verified(span):
+            cell.judged.append(span)
+        if _is_inside_its_like(span, known):
+            continue
         cell.n += 1
         cost_usd = cost_of(span)
         if cost_usd is not None:
             cell.costs_usd.append(cost_usd)
-        if is_verified(span):
-            cell.judged.append(span)
     return dict(sorted(tables.items(), key=lambda item: (item[0][0], str(item[0][1]))))
+
+
+def _is_inside_its_like(span: Span, known: Mapping[str, Span]) -> bool:
+    """Whether a delegation is, at any depth, below one of the same arm and type."""
+    above, seen = known.get(span.parent_span_id or ""), {span.span_id}
+    while above is not None and above.span_id not in seen:
+        seen.add(above.span_id)
+        if (above.type_of_task, arm_of(above)) == (span.type_of_task, arm_of(span)):
+            return True
+        above = known.get(above.parent_span_id or "")
+    return False
 
 
 def _strata(ones: _Cells, others: _Cells, weigh: _Cells) -> list[Stratum]:
@@ -246,7 +263,7 @@ def _strata(ones: _Cells, others: _Cells, weigh: _Cells) -> list[Stratum]:
     return [
         Stratum(weigh[level].n, one.successes, len(one.judged), others[level].successes, len(others[level].judged))
         for level, one in ones.items()
-        if level in others and min(len(one.judged), len(others[level].judged)) >= LEAST_EVIDENCE
+        if level in others and weigh[level].n and min(len(one.judged), len(others[level].judged)) >= LEAST_EVIDENCE
     ]
 
 

@@ -21,6 +21,10 @@ INLINE_CALLS: Final = 2
 """Tool calls up to which the delegating agent could have done it itself."""
 
 
+ARMS_APART: Final = 3
+"""So many arms are told apart of those that brought nothing for one reason."""
+
+
 class Reason(StrEnum):
     """Why a delegation brought nothing."""
 
@@ -31,9 +35,10 @@ class Reason(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Waste:
-    """Delegations of one arm that brought nothing for one reason."""
+    """Delegations that brought nothing for one reason."""
 
-    arm: Arm
+    arm: Arm | None
+    """None for several, none of which stands out."""
     reason: Reason
     spans: Sequence[Span]
     usd: float | None
@@ -86,7 +91,7 @@ class Excess:
 
 
 def wasted(spans: Iterable[Span]) -> list[Waste]:
-    """Delegations that brought nothing, by arm and reason, dearest first.
+    """Delegations that brought nothing, by reason and arm, dearest first; all but the three dearest arms in one.
 
     A failure counts once, as such. Silence is no failure: what ended well and was never judged is not here.
     """
@@ -98,8 +103,24 @@ def wasted(spans: Iterable[Span]) -> list[Waste]:
             following[span.session_id, span.task] = span
         if reason is not None:
             found[arm_of(span), reason].append(span)
-    wastes = [Waste(arm, reason, in_order(some), sum_usd(some), sum_ms(some)) for (arm, reason), some in found.items()]
-    return sorted(wastes, key=lambda waste: (-(waste.usd or 0), -waste.ms, str(waste.arm), waste.reason))
+    wastes = sorted((_waste(arm, reason, some) for (arm, reason), some in found.items()), key=_dearest_first)
+    told: list[Waste] = []
+    for reason in Reason:
+        of_reason = [waste for waste in wastes if waste.reason is reason]
+        apart = ARMS_APART if len(of_reason) > ARMS_APART + 1 else len(of_reason)
+        told += of_reason[:apart]
+        if rest := of_reason[apart:]:
+            told.append(_waste(None, reason, [span for waste in rest for span in waste.spans]))
+    return sorted(told, key=_dearest_first)
+
+
+def _waste(arm: Arm | None, reason: Reason, spans: Iterable[Span]) -> Waste:
+    some = in_order(spans)
+    return Waste(arm, reason, some, sum_usd(some), sum_ms(some))
+
+
+def _dearest_first(waste: Waste) -> tuple[float, int, str, Reason]:
+    return -(waste.usd or 0), -waste.ms, str(waste.arm), waste.reason
 
 
 def inline_candidates(spans: Iterable[Span]) -> list[InlineCandidate]:

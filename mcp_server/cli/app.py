@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from mcp_server.service.recording import Recording
     from mcp_server.service.replaying import Replaying
     from mcp_server.service.reporting import Reporting
+    from mcp_server.service.reviewing import Reviewing
     from mcp_server.service.ruling import Ruling
     from mcp_server.service.user_files import UserFiles
 
@@ -69,6 +70,18 @@ class App:
             return Crediting(self.store, self.reporting.present)
 
         return cast("Crediting", Late(make))
+
+    @cached_property
+    def reviewing(self) -> "Reviewing":
+        """Says what to change."""
+
+        def make() -> "Reviewing":
+            from mcp_server.service.reviewing import Reviewing  # noqa: PLC0415 - as above
+
+            reporting = self.reporting
+            return Reviewing(self.store, reporting.present, reporting.asking, self.settings.budgets)
+
+        return cast("Reviewing", Late(make))
 
     @cached_property
     def exporting(self) -> "Exporting":

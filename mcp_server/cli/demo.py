@@ -39,6 +39,7 @@ async def _demonstrate(folder: Path) -> None:
     _say(f"imported {report.sessions_read} captured Claude Code sessions: {report.created} spans")
     # What hooks have left for the user's own database stays where it is.
     elsewhere = {"DELEGATION_TELEMETRY_SPOOL": str(folder / "spool"), "TMPDIR": str(folder)}
+    elsewhere["DELEGATION_TELEMETRY_ROUTING"] = "off"  # what it learns from samples is no advice for anybody
     environment = {**os.environ, **elsewhere, "DELEGATION_TELEMETRY_DB": db}
     environment.pop("CLAUDE_CODE_SESSION_ID", None)
     program, *arguments = _serve_command()

@@ -21,6 +21,7 @@ COMMANDS: Final = {
     "credit": "credit",
     "stats": "stats",
     "report": "report",
+    "insights": "insights",
     "reward": "reward",
     "rules": "rules",
     "replay": "replay",

@@ -44,7 +44,7 @@ def command(
         raise click.UsageError("--since, --until and --project are of a period: leave --session out")
 
     async def asking(app: App) -> dict[str, Any]:
-        surveying = Surveying(app.store, app.reporting, app.crediting)
+        surveying = Surveying(app.store, app.reporting, app.crediting, app.reviewing.insights)
         if session_id is None:
             return await surveying.period(**period, agent_match=agent_match)
         return await surveying.session(None if session_id == "latest" else session_id, agent_match=agent_match)

@@ -35,6 +35,7 @@ async def _serve(db: str | None) -> None:
                 recording=app.recording,
                 reporting=app.reporting,
                 crediting=app.crediting,
+                reviewing=app.reviewing,
                 capturing=app.capturing,
             )
             await build_server(services).run_stdio_async()

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from mcp_server.analysis.asking import to_ask
+from mcp_server.analysis.verdicts import to_ask
 from mcp_server.service.shapes import shorten
 from storage.queries import SpanFilter
 from storage.records import Span
@@ -33,10 +33,11 @@ class Asking:
                 "agent_type": span.agent_type,
                 "task": shorten(" ".join((span.name or span.task or "").split()), _FIRST_WORDS_CHARS),
             }
-            for span in to_ask(spans, await self._verified())
+            for span in to_ask(spans, await self.verified_n())
         ]
 
-    async def _verified(self) -> int:
+    async def verified_n(self) -> int:
+        """How many delegations have a verdict or another verified reward, as of a minute ago or later."""
         now = self._clock()
         if self._counted_at is None or not timedelta(0) <= now - self._counted_at < _KNOWN_FOR:
             groups = await self._store.group(SpanFilter(), ())

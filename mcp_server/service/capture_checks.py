@@ -9,6 +9,7 @@ from mcp_server.ingest import spool
 from mcp_server.ingest.claude_code import versions
 from mcp_server.ingest.claude_code.installation import Installation, Wiring
 from mcp_server.service.findings import Finding, State
+from mcp_server.service.hook_files import ADVICE, MODELS, HookFiles
 from storage.records import HookEvent
 
 _INSTALL: Final = (
@@ -66,6 +67,25 @@ def backlog(spools: Sequence[Path], now: datetime) -> Finding:
     text += f"; {torn} of them were never finished" if torn else ""
     state = State.WARNING if len(waiting) >= _MANY else State.OK
     return Finding("spool", state, text, "delegation-telemetry doctor --fix, or any other command")
+
+
+def routing(mode: str, files: HookFiles, now: datetime) -> Finding:
+    """What hooks do with advice, and whether there is any that holds."""
+    if mode == "off":
+        return Finding("routing", State.OK, "off: hooks tell no session anything")
+    until = files.until()
+    if not until:
+        text = "hooks have nothing to tell yet: too few judged delegations, or no server has learned from them"
+        return Finding("routing", State.OK, f"{mode}: {text}")
+    last = max(until.values())
+    if last <= now:
+        cure = "start a session and judge a delegation: the server then writes what it has learned"
+        text = f"what was written for hooks ran out {_span(now - last)} ago, so they are silent"
+        return Finding("routing", State.WARNING, f"{mode}: {text}", cure)
+    parts = ["a table for the model"] * (ADVICE in until)
+    parts += ["models for agents" + (" (not used in this mode)" if mode != "auto" else "")] * (MODELS in until)
+    text = f"{' and '.join(parts)} in {files.folder}, good for {_span(last - now)}"
+    return Finding("routing", State.OK, f"{mode}: {text}")
 
 
 def version(client: str | None) -> Finding:

@@ -14,6 +14,7 @@ from mcp_server.ingest.texts import Guesser
 from mcp_server.service import capture_checks
 from mcp_server.service.capturing import Capturing
 from mcp_server.service.findings import Finding, State
+from mcp_server.service.hook_files import HookFiles
 from mcp_server.service.importing import Importing
 from mcp_server.service.untyped import guess_untyped
 from mcp_server.settings import APP_NAME, Settings
@@ -81,13 +82,15 @@ class Checkup:
         now = datetime.now(UTC)
         newest = await self._store.latest_event()
         sessions = (await self._store.sessions(PageRequest(limit=1))).items
-        spools = self._settings.spools
+        settings, spools = self._settings, self._settings.spools
+        hook_files = HookFiles(settings.routing_folder)
         return [
             capture_checks.plugin(client),
             capture_checks.events(client, newest, now),
             await anyio.to_thread.run_sync(capture_checks.backlog, spools, now),
+            await anyio.to_thread.run_sync(capture_checks.routing, settings.routing, hook_files, now),
             capture_checks.version(sessions[0].client if sessions else None),
-            await anyio.to_thread.run_sync(capture_checks.databases, self._settings.db, self._settings.default_db),
+            await anyio.to_thread.run_sync(capture_checks.databases, settings.db, settings.default_db),
         ]
 
     async def _database(self) -> list[Finding]:

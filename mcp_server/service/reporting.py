@@ -56,7 +56,7 @@ class Reporting:
         self._store = store
         self.present = Present(store, feed, session_id)
         self._clock = clock
-        self._asking = Asking(store, clock)
+        self.asking = Asking(store, clock)
         self.stats = Statistics(store, self.present, clock).stats
 
     async def trajectory(
@@ -187,7 +187,7 @@ class Reporting:
             "returned": len(page.items),
             "total": page.total,
             "next_cursor": page.next,
-            "verdicts_wanted": await self._asking.about(page.items),
+            "verdicts_wanted": await self.asking.about(page.items),
         }
         items, kept = fitted(answer, "delegations", max_chars)
         if kept < len(page.items):

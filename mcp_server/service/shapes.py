@@ -6,6 +6,11 @@ from typing import Any, Final, Literal
 from storage.records import Session, Span
 
 Detail = Literal["skeleton", "summary", "full"]
+InsightKind = Literal[
+    "saving", "realised", "bottleneck", "waste", "anomaly", "session", "drift", "pattern", "loop", "failing_call",
+    "inline", "version", "verdicts", "budget",
+]  # fmt: skip
+"""The words of `insights.Kind`."""
 
 SKELETON: Final = (
     "span_id", "parent_span_id", "kind", "agent_type", "model", "status", "outcome", "cost_usd", "subtree_cost_usd",

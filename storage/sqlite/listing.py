@@ -4,16 +4,23 @@ import json
 import sqlite3
 from typing import Final
 
+from storage.fields import clip
 from storage.queries import Dimension, Measure, Page, PageRequest, SpanFilter
 from storage.records import Span
 from storage.sqlite import conditions, cursors, groups, rows
 
+_HEAD_BYTES: Final = 256
 _TOTAL: Final = "select count(*) from span where "
 _PAGE: Final = "select id, started_us from span where "
 _NEWEST_FIRST: Final = " order by started_us desc, id desc limit :limit"
 _AFTER: Final = " and (started_us, id) < (:after_us, :after_id)"
 _WHOLE: Final = """
     select * from span join span_text using (id)
+    where id in (select value from json_each(:ids)) order by started_us desc, id desc
+"""
+_OUTLINES: Final = """
+    select span.*, task, null as output, null as error, tool_sequence, null as attributes
+    from span join span_text using (id)
     where id in (select value from json_each(:ids)) order by started_us desc, id desc
 """
 _SCAN: Final = "select * from span join span_text using (id) where id > :after_id and "
@@ -47,6 +54,14 @@ def find(connection: sqlite3.Connection, question: SpanFilter, request: PageRequ
     return Page(items=[rows.span_of(row, texts=True) for row in whole], total=total, next=following)
 
 
+def newest(connection: sqlite3.Connection, question: SpanFilter, limit: int) -> list[Span]:
+    """The newest spans that match, with the heads of their tasks and their tool sequences."""
+    condition, parameters = conditions.where(question)
+    found = connection.execute(_PAGE + condition + _NEWEST_FIRST, parameters | {"limit": limit}).fetchall()
+    whole = connection.execute(_OUTLINES, {"ids": json.dumps([row["id"] for row in found])})
+    return [_with_head(rows.span_of(row, texts=True)) for row in whole]
+
+
 def scan(connection: sqlite3.Connection, question: SpanFilter, request: PageRequest) -> Page[Span]:
     """One part of the spans that match, in the order of their numbers, with their texts."""
     condition, parameters = conditions.where(question)
@@ -71,3 +86,10 @@ def largest(connection: sqlite3.Connection, question: SpanFilter, measure: Measu
 def distinct(connection: sqlite3.Connection, dimension: Dimension) -> list[str]:
     """The known values of a dimension of delegations, most frequent first."""
     return [row["value"] for row in connection.execute(_DISTINCT[dimension])]
+
+
+def _with_head(span: Span) -> Span:
+    """Of a span that was just read and nobody else has."""
+    if span.task is not None:
+        span.__dict__["task"] = clip(span.task, _HEAD_BYTES)
+    return span

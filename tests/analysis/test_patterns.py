@@ -90,3 +90,10 @@ def test_a_call_that_fails_again_and_again_is_found() -> None:
 def test_a_success_in_between_ends_the_row() -> None:
     calls = [a_call(status) for status in (Status.ERROR, Status.ERROR, Status.OK, Status.ERROR, Status.ERROR)]
     assert repeated_failures(calls) == []
+
+
+def test_tools_that_follow_each_other_by_chance_are_no_pattern() -> None:
+    for seed in range(5):
+        chance = random.Random(seed)
+        spans = [a_delegation(tool_sequence=tuple(chance.choices("abcdefgh", k=12))) for _ in range(600)]
+        assert patterns(spans) == []

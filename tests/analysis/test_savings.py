@@ -162,3 +162,29 @@ def test_a_saving_that_nobody_followed_has_nothing_to_show() -> None:
     (saving,) = savings(before)
     assert realised(saving, before, moved(certain(40, 38, 0.1, "large"))) is None
     assert realised(saving, before, []) is None
+
+
+def test_what_lies_inside_its_like_is_saved_once() -> None:
+    """50 delegations, each with one of its own kind inside: their subtree costs hold the inner ones already."""
+    outer = [
+        a_delegation(1.0, model="large", cost_usd=0.1, subtree_cost_usd=0.2, task_type="search") for _ in range(50)
+    ]
+    inner = [
+        a_delegation(
+            1.0, model="large", cost_usd=0.1, subtree_cost_usd=0.1, task_type="search", parent_span_id=one.span_id
+        )
+        for one in outer
+    ]
+    cheap = certain(100, 100, 0.02, "small", complexity=None)
+    (found,) = savings(outer + inner + cheap)
+    assert found.delegations == 50
+    assert found.usd.value == pytest.approx(50 * (0.2 - 0.02), rel=0.01)
+    assert found.verified == (100, 100)
+
+
+def test_parents_in_a_ring_do_not_hang() -> None:
+    ring = [
+        a_delegation(1.0, span_id=f"ring-{place}", parent_span_id=f"ring-{1 - place}", task_type="search")
+        for place in range(2)
+    ]
+    assert savings(ring) == []

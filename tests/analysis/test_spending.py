@@ -5,6 +5,8 @@ from typing import Any
 
 import pytest
 
+from mcp_server.analysis.changes import of_waste
+from mcp_server.analysis.delegations import arm_of
 from mcp_server.analysis.spending import (
     Budget,
     Per,
@@ -30,6 +32,20 @@ def test_what_failed_was_abandoned_or_repeated_is_waste_once_each() -> None:
         (Reason.ABANDONED, [lost], 1.0, 10),
         (Reason.REPEATED, [first], 0.5, 5),
     ]
+
+
+def test_of_many_arms_that_fail_the_dearest_are_told_apart_and_the_rest_together() -> None:
+    spans = [
+        a_delegation(agent_type=f"agent-{place}", outcome=Outcome.FAILURE, cost_usd=float(place + 1), duration_ms=10)
+        for place in range(6)
+    ]
+    found = wasted(spans)
+    assert [(str(waste.arm), len(waste.spans), waste.usd) for waste in found if waste.arm is not None] == [
+        (str(arm_of(spans[place])), 1, place + 1.0) for place in (5, 4, 3)
+    ]
+    (rest,) = [waste for waste in found if waste.arm is None]
+    assert (len(rest.spans), rest.usd, rest.ms) == (3, 6.0, 30)
+    assert of_waste(rest).text.startswith("3 delegations to others")
 
 
 def test_a_cancelled_delegation_that_was_judged_a_success_is_none() -> None:

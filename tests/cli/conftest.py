@@ -38,7 +38,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     ):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("TMPDIR", str(tmp_path))
-    for name in ("DB", "CONTENT", "SYNCHRONOUS", "SPOOL"):
+    for name in ("DB", "CONTENT", "SYNCHRONOUS", "SPOOL", "ROUTING"):
         monkeypatch.delenv(f"DELEGATION_TELEMETRY_{name}", raising=False)
     return folder
 

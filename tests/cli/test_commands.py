@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import sqlite3
 import stat
 import time
@@ -249,6 +250,12 @@ def test_settings_come_from_flag_environment_file_and_default_in_this_order(
     [
         pytest.param("dbb = 'x'", "sets dbb; known settings are", id="an unknown setting"),
         pytest.param("db = ", "cannot be read", id="no TOML"),
+        pytest.param("[[budgets]]\nusd = 0", "setting 'budgets.0.usd'", id="a budget of nothing"),
+        pytest.param("[[budgets]]\nusd = nan", "[[budgets]] with usd = 5.0", id="a budget of no number"),
+        pytest.param("[[budgets]]\nper = 'day'", "Field required", id="a budget without a sum"),
+        pytest.param("[[budgets]]\nusd = 1\nper = 'week'", "'day' or 'delegation'", id="a budget for a week"),
+        pytest.param("[[budgets]]\nusd = 1\nagent = 'x'", "'budgets.0.agent'", id="an unknown part of a budget"),
+        pytest.param("budgets = 5", "a budget is written as [[budgets]]", id="a budget that is a number"),
         pytest.param("content = 'some'", "setting 'content' is 'some'", id="a value that is not allowed"),
     ],
 )
@@ -260,6 +267,30 @@ def test_a_bad_settings_file_is_named(command: Command, home: Path, text: str, c
     assert done.status == 1
     assert complaint in done.err
     assert "config.toml" in done.err
+
+
+def test_insights_are_told_with_size_change_and_evidence(imported: Command, home: Path) -> None:
+    config = home / ".config" / "delegation-telemetry" / "config.toml"
+    config.parent.mkdir(parents=True)
+    config.write_text('[[budgets]]\nusd = 0.01\nper = "delegation"\nagent_type = "Explore"\n')
+    done = imported("insights", "--since", "2025-01-01", "--kind", "budget", "--limit", "1")
+    assert done.status == 0
+    head, _, finding = done.out.partition("\n\n")
+    assert "9 delegations, 0 of them verified" in head
+    lines = finding.splitlines()
+    assert re.fullmatch(r"1\. budget \(\$0\.0\d+\)", lines[0])
+    assert "Explore spent $0.04 in one delegation" in lines[1]
+    assert lines[2] == "   -> look at the dearest of them, or raise the budget"
+    assert lines[3].startswith("   see ")
+    assert "1 of 2 findings" in done.err
+    answer = json.loads(imported("insights", "--since", "2025-01-01", "--json").out)
+    assert {one["kind"] for one in answer["insights"]} >= {"waste", "budget", "verdicts"}
+
+
+def test_insights_of_nothing_are_a_sentence(command: Command) -> None:
+    done = command("insights")
+    assert (done.status, done.err) == (0, "")
+    assert "no delegation started in this period" in done.out
 
 
 def test_content_metadata_stores_no_text(command: Command, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,9 +6,13 @@ import sqlite3
 import subprocess
 import sys
 from contextlib import closing
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final
 
+import pytest
+
+from tests.claude_code import hooked
 from tests.cli.conftest import SAMPLES, Command
 
 SCRIPT: Final = Path(__file__).parents[2] / "claude_config" / "hooks" / "record.sh"
@@ -89,6 +93,26 @@ def test_a_second_database_is_named(imported: Command, tmp_path: Path) -> None:
     other = str(tmp_path / "other.db")
     imported("import", "--db", other, str(tmp_path))
     assert "telemetry.db exists too" in findings(imported, "--db", other)["databases"]["text"]
+
+
+def test_it_says_what_hooks_tell_and_for_how_long(
+    command: Command, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert findings(command)["routing"]["text"].startswith("advise: hooks have nothing to tell yet")
+    folder = hooked.posted(home, models={"Explore": "opus"}, left=timedelta(days=3, minutes=1))
+    text = f"a table for the model and models for agents (not used in this mode) in {folder}, good for 3 days"
+    assert findings(command)["routing"] == {"check": "routing", "state": "ok", "text": f"advise: {text}", "cure": None}
+    hooked.posted(home, left=timedelta(days=-2))
+    (folder / "models").unlink(missing_ok=True)
+    found = findings(command)["routing"]
+    assert (found["state"], found["text"][-44:]) == (
+        "warning",
+        "for hooks ran out 2 days ago, so they are silent"[-44:],
+    )
+    hooked.configured(home, 'routing = "off"')
+    assert findings(command)["routing"]["text"].startswith("off:")
+    monkeypatch.setenv("DELEGATION_TELEMETRY_ROUTING", "auto")
+    assert findings(command)["routing"]["text"].startswith("auto:")
 
 
 def test_a_demo_leaves_alone_what_hooks_have_left(home: Path) -> None:

@@ -9,6 +9,7 @@ from mcp_server.server import Services, build_server
 from mcp_server.service.crediting import Crediting
 from mcp_server.service.recording import Recording
 from mcp_server.service.reporting import Reporting
+from mcp_server.service.reviewing import Reviewing
 from storage.opening import open_store
 
 
@@ -17,7 +18,10 @@ async def serve(database: str, port: int) -> None:
     keep = TextKeeper(lambda text: text)
     reporting = Reporting(store)
     crediting = Crediting(store, reporting.present)
-    server = build_server(Services(recording=Recording(store, keep), reporting=reporting, crediting=crediting))
+    reviewing = Reviewing(store, reporting.present, reporting.asking)
+    recording = Recording(store, keep)
+    services = Services(recording=recording, reporting=reporting, crediting=crediting, reviewing=reviewing)
+    server = build_server(services)
     await server.run_streamable_http_async(host="127.0.0.1", port=port)
 
 

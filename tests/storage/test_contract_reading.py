@@ -99,6 +99,25 @@ async def test_the_outcome_that_is_asked_for_is_that_of_now(store: Store) -> Non
     assert await ids(store, SpanFilter(outcome=Outcome.PARTIAL)) == ["one"]
 
 
+async def test_the_newest_are_those_that_find_shows_without_their_long_texts(store: Store) -> None:
+    given = [
+        a_span(
+            span_id=f"s{i}", task=f"task {i}", output="long", error="long", attributes={"long": True},
+            tool_sequence=("Read", "Edit"), started_at=at(i // 2), ended_at=at(9), model=f"model-{i % 2}", cost_usd=0.5,
+        )
+        for i in range(6)
+    ]  # fmt: skip
+    await store.add(Batch(spans=[*given, a_span(kind=SpanKind.TOOL_CALL)]))
+    for question in (SpanFilter(), SpanFilter(model="model-1"), SpanFilter(since=at(1), until=at(2)), EVERY):
+        page = await store.find(question, PageRequest(limit=4))
+        expected = [span.model_copy(update={"output": None, "error": None, "attributes": {}}) for span in page.items]
+        assert await store.newest(question, 4) == expected
+    assert await store.newest(SpanFilter(agent_types=frozenset()), 4) == []
+    await store.add(Batch(spans=[a_span(agent_type="Plan", task="x" * 9999)]))
+    (cut,) = await store.newest(SpanFilter(agent_types=frozenset({"Plan"})), 4)
+    assert cut.task == f"{'x' * 208}…[+9791 chars]"
+
+
 async def test_spans_are_given_by_the_ids_that_were_asked_for(store: Store) -> None:
     one, two = a_span(span_id="one"), a_span(span_id="two", task="text", attributes={"a": 1})
     await store.add(Batch(spans=[one, two]))

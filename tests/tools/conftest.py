@@ -13,12 +13,15 @@ from mcp_server.service.crediting import Crediting
 from mcp_server.service.guessing import TypeGuesser
 from mcp_server.service.recording import Recording
 from mcp_server.service.reporting import Reporting
+from mcp_server.service.reviewing import Reviewing
+from mcp_server.settings import Budget
 from storage.store import Store
 from tests.claude_code import telling
 from tests.factories import at
 from tests.tools.asking import Ask
 
 NOW = at(3600)
+BUDGETS = (Budget(usd=1000), Budget(usd=50, agent_type="Plan"), Budget(usd=90, per="delegation"))
 
 
 @pytest.fixture
@@ -30,6 +33,7 @@ def server(store: Store) -> MCPServer[Any]:
             recording=Recording(store, keep, session_id="session-of-the-process", clock=lambda: NOW),
             reporting=reporting,
             crediting=Crediting(store, reporting.present, clock=lambda: NOW),
+            reviewing=Reviewing(store, reporting.present, reporting.asking, BUDGETS, clock=lambda: NOW),
             capturing=telling.capturing(store),
         )
     )

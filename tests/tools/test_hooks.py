@@ -12,6 +12,7 @@ from mcp_server.service.capturing import Capturing
 from mcp_server.service.crediting import Crediting
 from mcp_server.service.recording import Recording
 from mcp_server.service.reporting import Reporting
+from mcp_server.service.reviewing import Reviewing
 from storage.errors import StoreReadOnly
 from storage.queries import Batch
 from storage.store import Store
@@ -47,6 +48,7 @@ async def ask(store: Store, capturing: Capturing) -> AsyncIterator[Ask]:
             recording=Recording(store, captured.VERBATIM),
             reporting=reporting,
             crediting=Crediting(store, reporting.present),
+            reviewing=Reviewing(store, reporting.present, reporting.asking),
             capturing=capturing,
         )
     )

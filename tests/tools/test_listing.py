@@ -16,7 +16,8 @@ pytestmark = pytest.mark.anyio
 SNAPSHOTS = Path(__file__).parent / "snapshots"
 FOR_HOOKS = "record_claude_code_event"
 TOOLS = [
-    "get_credit", "get_stats", "get_trajectory", FOR_HOOKS, "record_reward", "record_spans", "search_delegations"
+    "get_credit", "get_insights", "get_stats", "get_trajectory", FOR_HOOKS, "record_reward", "record_spans",
+    "search_delegations",
 ]  # fmt: skip
 
 

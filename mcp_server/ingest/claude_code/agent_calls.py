@@ -47,6 +47,7 @@ def started(tool: str, used: dict[str, Any], at_us: int, keep: TextKeeper) -> Ca
     if tool in DELEGATING:
         prompt, description = string(used.get("prompt")), string(used.get("description"))
         call.agent_type = keep.name(string(used.get("subagent_type"))) or DEFAULT_TYPE
+        call.requested_model = keep.name(string(used.get("model")))
         call.prompt = keep.text(prompt)
         call.prompt_hash = hashed(prompt) if prompt else None
         call.description = keep.line(description)
@@ -124,7 +125,7 @@ def denial(line: dict[str, Any], result: str, *, failed: bool, keep: TextKeeper)
 
 def joined(early: Call, call: Call) -> Call:
     """A call whose answer was read before the call itself."""
-    asked = ("tool", "at_us", "description", "label", "guess", "agent_type", "prompt", "prompt_hash")
+    asked = ("tool", "at_us", "description", "label", "guess", "agent_type", "requested_model", "prompt", "prompt_hash")
     return replace(early, **{name: getattr(call, name) for name in asked})
 
 

@@ -10,6 +10,7 @@ from typing import Any, Final
 from pydantic import JsonValue
 
 from mcp_server.ingest.claude_code import agent_calls, endings
+from mcp_server.ingest.claude_code.aliases import ALIASES, REQUESTED
 from mcp_server.ingest.claude_code.call_spans import client_name
 from mcp_server.ingest.claude_code.copies import WORKFLOW_FRAME
 from mcp_server.ingest.claude_code.endings import Ending, Life
@@ -243,6 +244,7 @@ def _attributes(view: SessionView, agent_id: str, agent: Agent | None, launch: L
         "launched_by": agent_calls.WORKFLOW if agent and agent.run_id else call.tool if call else None,
         "background": _is_background(agent, call) or None,
         "requested_agent_type": requested if requested != view.agent_type(agent_id).name else None,
+        REQUESTED: _requested_model(agent, call),
         "runs": resumptions + 1 if resumptions else None,
         "spawn_depth": description.spawn_depth if description else None,
         "worktree": worktree,
@@ -250,6 +252,12 @@ def _attributes(view: SessionView, agent_id: str, agent: Agent | None, launch: L
         **(_counts(agent.memory) if agent else {}),
     }
     return {key: value for key, value in found.items() if value is not None}
+
+
+def _requested_model(agent: Agent | None, call: Call | None) -> str | None:
+    """The alias that a model was asked for by, in the call or by a hook that changed it."""
+    told = agent.description.model if agent and agent.description else None
+    return told if told in ALIASES else call.requested_model if call else None
 
 
 def _counts(memory: Memory) -> dict[str, JsonValue]:

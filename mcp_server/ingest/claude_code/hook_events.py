@@ -26,6 +26,8 @@ AFTER_TOOL: Final = "PostToolUse"
 AGENT_START: Final = "SubagentStart"
 AGENT_STOP: Final = "SubagentStop"
 STOP: Final = "Stop"
+MODEL_SET: Final = "ModelSet"
+"""No event of the client: a hook of ours tells that it has set the model of a delegation."""
 
 _IN_JSON: Final = ("tool_input", "tool_response")
 _DIGEST_BYTES: Final = 16
@@ -53,6 +55,21 @@ class Told:
     text: str | None = None
     """A person's prompt, or the last words of an agent."""
     text_hash: str | None = None
+    model: str | None = None
+    """The alias that a hook of ours has set."""
+
+
+@dataclass(frozen=True, slots=True)
+class ModelSet:
+    """A delegation that named no model, and was given one by a hook of ours."""
+
+    event_id: str
+    session_id: str
+    at: datetime
+    tool_use_id: str
+    """Of the call that delegates."""
+    agent_type: str
+    alias: str
 
 
 _TOLD: Final = TypeAdapter(Told)
@@ -96,6 +113,14 @@ def told_by(event: HookEvent) -> Told:
         return Told()
 
 
+def model_set(event: HookEvent) -> ModelSet | None:
+    """The model that this event says was set; None for every other event."""
+    told = told_by(event) if event.name == MODEL_SET else Told()
+    if told.tool_use_id is None or told.agent_type is None or told.model is None:
+        return None
+    return ModelSet(event.event_id, event.session_id, event.at, told.tool_use_id, told.agent_type, told.model)
+
+
 def _told(name: str, payload: Mapping[str, Any], keep: TextKeeper, at_us: int) -> Told:
     told = Told(
         transcript=keep.name(string(payload.get("transcript_path")), PATH_LIMIT),
@@ -114,6 +139,8 @@ def _told(name: str, payload: Mapping[str, Any], keep: TextKeeper, at_us: int) -
             told.text, told.text_hash = keep.text(prompt), hashed(prompt)
     elif name in (AGENT_STOP, STOP):
         told.text = keep.text(string(payload.get("last_assistant_message")))
+    elif name == MODEL_SET:
+        told.model = keep.name(string(payload.get("model")))
     return told
 
 

@@ -76,6 +76,8 @@ class Call:
     """The type of its task, where no label tells it."""
     agent_type: str | None = None
     """As asked for; a hook may have changed it."""
+    requested_model: str | None = None
+    """As asked for: an alias; None where the call left it to others."""
     prompt: str | None = None
     prompt_hash: str | None = None
     answered_us: int | None = None

@@ -38,6 +38,8 @@ class Request:
     message_id: str | None
     usage: tuple[int, ...] | None
     """Of an answer: fresh input, output, cache reads, cache writes for five minutes and for an hour."""
+    phrases: tuple[str, ...] = ()
+    """Those of the scenario's that stood in it."""
 
 
 def read_log(path: Path) -> list[Request]:
@@ -132,6 +134,7 @@ class Endpoint:
             agent_id=handler.headers.get("x-claude-code-agent-id"),
             message_id=None if message is None else message["id"],
             usage=None if message is None else _classes(message["usage"]),
+            phrases=tuple(phrase for phrase in self._scenario.phrases if phrase in json.dumps(body)),
         )
         with self._lock, self._log.open("a", encoding="utf-8") as log:
             log.write(json.dumps(asdict(request)) + "\n")

@@ -112,6 +112,8 @@ class Scenario:
     files: Mapping[str, str] = field(default_factory=dict)
     """Further files of the project, by their path in it."""
     environment: Mapping[str, str] = field(default_factory=dict)
+    phrases: tuple[str, ...] = ()
+    """What is looked for in every request."""
     elsewhere: Mapping[str, tuple[Expected, ...] | None] = field(default_factory=dict)
     """What older versions make of it; None for a version that cannot play it."""
 

@@ -31,7 +31,8 @@ def ask(run: Run, *arguments: str) -> str:
     return subprocess.run(asked, env=environment, capture_output=True, text=True, check=True, timeout=60).stdout
 
 
-async def _spans(database: Path) -> dict[str, Span]:
+async def spans_in(database: Path) -> dict[str, Span]:
+    """All spans of a database, by id."""
     store = open_store(str(database))
     try:
         return await captured.every_span(store)
@@ -48,10 +49,10 @@ async def test_a_session_is_recorded_by_itself(scenario: Scenario, version: str,
     run = play(scenario, version, tmp_path / "play", plugin=PLUGIN, environment={"PATH": f"{BIN}:{SYSTEM_PATH}"})
     ask(run, "log")
     data = run.home / ".local/share/delegation-telemetry"
-    live = await _spans(data / "telemetry.db")
+    live = await spans_in(data / "telemetry.db")
     truth.check(run, live)
     assert list((data / "spool").iterdir()) == []
     ask(run, "import", "--db", str(tmp_path / "imported.db"), str(run.transcripts))
-    imported = await _spans(tmp_path / "imported.db")
+    imported = await spans_in(tmp_path / "imported.db")
     truth.check(run, imported)
     assert _facts(live) == _facts(imported)

@@ -1,0 +1,65 @@
+"""`insights`: what to change."""
+
+from collections.abc import Mapping
+from typing import Any, Final, get_args
+
+import click
+
+from mcp_server.cli.app import App, database_option, json_option, run
+from mcp_server.cli.options import limit_option
+from mcp_server.cli.rendering import duration, left_out, moment, money, print_json
+from mcp_server.service.shapes import InsightKind
+
+_EVIDENCE_SHOWN: Final = 3
+
+
+@click.command()
+@click.option("--kind", type=click.Choice(get_args(InsightKind)), help="Only such findings.")
+@click.option("--since", metavar="TIME", help="Started since: ISO 8601, or a span back such as 7d. Default: 30d.")
+@click.option("--until", metavar="TIME", help="Started before.")
+@click.option("--agent-match", metavar="REGEX", help="Regular expression searched in the agent type.")
+@click.option("--watch", is_flag=True, help="Also drifts that are far from sure: of ten arms one is, by chance.")
+@limit_option(20)
+@json_option
+@database_option
+def command(db: str | None, *, as_json: bool, **question: Any) -> None:
+    """Say what to change: savings, bottlenecks, waste, anomalies, drift, patterns, budgets, verdicts wanted."""
+
+    async def asking(app: App) -> dict[str, Any]:
+        return await app.reviewing.insights(**question, max_chars=None)
+
+    answer = run(db, asking)
+    if as_json:
+        print_json(answer)
+    else:
+        _print(answer)
+        left_out(answer, "findings")
+
+
+def _print(answer: Mapping[str, Any]) -> None:
+    looked_at = answer["looked_at"]
+    click.echo(
+        f"{moment(looked_at['since'])} to {moment(looked_at['until'])}: {looked_at['delegations']} delegations,"
+        f" {looked_at['verified']} of them verified"
+    )
+    for sentence in answer["left_out"]:
+        click.echo(f"note: {sentence}")
+    if "note" in answer:
+        click.echo(answer["note"])
+    for place, insight in enumerate(answer["insights"], start=1):
+        shown = insight["span_ids"][:_EVIDENCE_SHOWN]
+        more = len(insight["span_ids"]) - len(shown)
+        click.echo(f"\n{place}. {insight['kind']}{_size(insight['size'])}")
+        click.echo(f"   {insight['text']}")
+        click.echo(f"   -> {insight['change']}")
+        if shown:
+            click.echo(f"   see {', '.join(shown)}{f' and {more} more' if more else ''}")
+
+
+def _size(size: Mapping[str, float]) -> str:
+    parts = [
+        *([money(size["usd"])] if "usd" in size else []),
+        *([duration(size["ms"])] if "ms" in size else []),
+        *([f"{size['failures']:.1f} failures".replace(".0 ", " ")] if "failures" in size else []),
+    ]
+    return f" ({', '.join(parts)})" if parts else ""
