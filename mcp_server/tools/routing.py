@@ -22,7 +22,7 @@ _Level = Literal["low", "medium", "high"]
 class Candidate(BaseModel):
     """An agent, on a model."""
 
-    model_config = ConfigDict(extra="forbid", json_schema_extra=lambda schema: schema.pop("description"))
+    model_config = ConfigDict(extra="forbid")
 
     agent_type: Annotated[str, Field(min_length=1, max_length=200)]
     model: Word = None

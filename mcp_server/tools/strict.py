@@ -62,7 +62,7 @@ def strict_tool(
 
     tool = StrictTool.from_function(answered, name=function.__name__, title=title, annotations=annotations)
     arg_model = _refusing_unknown(tool.fn_metadata.arg_model)
-    schema = {"type": "object", "required": list(required), "properties": {name: {} for name in required}}
+    schema = {"type": "object", "required": list(required)}
     tool.fn_metadata = _Metadata(arg_model=arg_model, output_schema=schema)
     tool.parameters = pruned(arg_model.model_json_schema(by_alias=True))
     tool.description = " ".join(tool.description.split())
@@ -97,15 +97,18 @@ def _refusing_unknown(model: type[ArgModelBase]) -> type[ArgModelBase]:
 
 
 def pruned(schema: Any) -> Any:
-    """A JSON schema without what only costs tokens: generated titles, `null` as an alternative or a default."""
+    """A JSON schema without what only costs tokens: titles, `null` as an alternative or a default, no empty strings.
+
+    An empty string is refused all the same.
+    """
     if isinstance(schema, list):
         return [pruned(part) for part in schema]
     if not isinstance(schema, dict):
         return schema
     kept: dict[str, Any] = {
-        name: _pruned_properties(part) if name in ("properties", "$defs") else pruned(part)
+        name: _PRUNED_APART.get(name, pruned)(part)
         for name, part in schema.items()
-        if name != "title" and not (name == "default" and part is None)
+        if name not in {"title", "minLength"} and not (name == "default" and part is None)
     }
     alternatives: list[dict[str, Any]] = [part for part in kept.get("anyOf", ()) if part != {"type": "null"}]
     if "anyOf" in kept and len(alternatives) == 1:
@@ -116,6 +119,20 @@ def pruned(schema: Any) -> Any:
 
 def _pruned_properties(properties: dict[str, Any]) -> dict[str, Any]:
     return {name: pruned(part) for name, part in properties.items()}
+
+
+def _pruned_definitions(definitions: dict[str, Any]) -> dict[str, Any]:
+    # What a class says of itself is for those who read its code.
+    return {
+        name: {key: value for key, value in part.items() if key != "description"}
+        for name, part in _pruned_properties(definitions).items()
+    }
+
+
+_PRUNED_APART: Final[Mapping[str, Callable[[Any], Any]]] = {
+    "properties": _pruned_properties,
+    "$defs": _pruned_definitions,
+}
 
 
 def _explained(name: str, error: ValidationError, model: type[BaseModel]) -> str:
