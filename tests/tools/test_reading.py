@@ -27,6 +27,7 @@ async def test_resources_are_listed(client: Client) -> None:
     assert [str(one.uri) for one in (await client.list_resources()).resources] == [
         "delegation://sessions",
         "delegation://stats",
+        "delegation://routing",
     ]
     templates = (await client.list_resource_templates()).resource_templates
     assert [one.uri_template for one in templates] == [
