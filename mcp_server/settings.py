@@ -38,6 +38,8 @@ class Settings(BaseModel):
 
     db: str
     """Address of the database: a path, or `sqlite:///path`."""
+    is_own_db: bool = True
+    """Whether it is the user's usual one, not one that was named for this time alone."""
     content: Literal["full", "metadata"] = "full"
     """`metadata` stores no task or output text at all."""
     synchronous: Literal["normal", "full"] = "normal"
@@ -111,6 +113,7 @@ def load(flags: Mapping[str, Any]) -> Settings:
     found |= {key: value for key, value in flags.items() if value is not None}
     if "db" not in found:
         found["db"] = str(_data_folder() / DATABASE_NAME)
+    found["is_own_db"] = flags.get("db") is None
     # The hooks' script finds these folders, and the setting `routing`, by the same rules.
     found["spool"] = environment.get(PREFIX + _SPOOL.upper()) or str(_data_folder() / _SPOOL)
     temporary, user = environment.get("TMPDIR") or "/tmp", environment.get("USER") or "nobody"  # noqa: S108 - as above

@@ -90,14 +90,21 @@ class App:
 
         def make() -> "Advising":
             from mcp_server.service.advising import Advising  # noqa: PLC0415 - as above
+            from mcp_server.service.briefing import Briefing  # noqa: PLC0415 - as above
+            from mcp_server.service.hook_files import HookFiles  # noqa: PLC0415 - as above
 
             settings = self.settings
+            # Hooks know one folder: another database must not speak in the place of the user's own.
+            briefing = (
+                Briefing(HookFiles(settings.routing_folder), mode=settings.routing) if settings.is_own_db else None
+            )
             return Advising(
                 self.store,
                 self.reporting.present,
                 self.keep,
                 config=settings.claude_config,
                 project=settings.project,
+                briefing=briefing,
             )
 
         return cast("Advising", Late(make))
@@ -121,7 +128,7 @@ class App:
         """Proposes learned rules for files of the user."""
         from mcp_server.service.ruling import Ruling  # noqa: PLC0415 - as above
 
-        return Ruling(self.store, self.user_files, feed=self.capturing)
+        return Ruling(self.store, self.user_files, feed=self.capturing, known=self.advising.known)
 
     @cached_property
     def user_files(self) -> "UserFiles":
@@ -148,7 +155,7 @@ class App:
     def _learn_soon(self) -> None:
         """Let the router learn what was judged just now, if anybody asks it in this process at all."""
         if cast("Late", self.advising).is_made:
-            self.advising.learning.soon()
+            self.advising.soon()
 
     @cached_property
     def importing(self) -> "Importing":

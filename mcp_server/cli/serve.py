@@ -46,9 +46,10 @@ async def _serve(db: str | None) -> None:
 
 
 async def _catch_up(app: App) -> None:
-    """Take in what was left since the last server ended; but first let this one begin."""
+    """Take in what was left since the last server ended, and learn from it; but first let this one begin."""
     await anyio.sleep(_BEGINNING_S)
-    await app.capturing.fresh()
+    await app.capturing.thorough()
+    app.advising.soon()
 
 
 async def _leave_when_told(app: App) -> None:

@@ -1,14 +1,16 @@
 """Who should do a task: asked of the past, remembered with what was answered."""
 
+import asyncio
 import uuid
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
 from mcp_server.analysis.routing.advice import Advice, advice
-from mcp_server.analysis.routing.arms import Arm, Profile
+from mcp_server.analysis.routing.arms import Arm, Profile, by_name
 from mcp_server.analysis.routing.decisions import Decision, Kind, Known, Question, decide
 from mcp_server.analysis.routing.ranking import propensities
 from mcp_server.analysis.routing.rollups import History
@@ -17,19 +19,22 @@ from mcp_server.analysis.tasks import Classified, Origin, classified
 from mcp_server.ingest.texts import TextKeeper
 from mcp_server.service import offering
 from mcp_server.service.advice_object import advice_object, arm_object
+from mcp_server.service.briefing import RECENT, Briefing
 from mcp_server.service.learning import Fitted, Learning
 from mcp_server.service.offering import Offered, Offering
 from mcp_server.service.present import Present
 from mcp_server.service.shapes import rounded
 from mcp_server.service.similar_lessons import neighbours, quick_calls
 from storage.errors import StoreError
-from storage.queries import Dimension, Group, SpanFilter
+from storage.queries import Dimension, Group, PageRequest, SpanFilter
 from storage.records import Offer, RoutingDecision
 from storage.store import Store
 from storage.vocabulary import Level
 
 TYPES_SHOWN: Final = 12
 _REMEMBERED: Final = timedelta(seconds=60)
+_RECENT_READ: Final = 300
+"""So many delegations are looked at for what an alias stands for."""
 _FEW: Final = 20
 """With fewer lessons every question is answered from what is there at that very moment."""
 _BY_ARM_AND_TYPE: Final = (Dimension.AGENT_TYPE, Dimension.MODEL, Dimension.TASK_TYPE)
@@ -78,6 +83,7 @@ class Advising:
         *,
         config: Path,
         project: str | None = None,
+        briefing: Briefing | None = None,
         clock: Callable[[], datetime] = _now,
         new_id: Callable[[], str] = _new_id,
     ) -> None:
@@ -89,6 +95,7 @@ class Advising:
             keep: what becomes of the texts of tasks.
             config: where Claude Code keeps the user's own files.
             project: whose agents are meant where none is named.
+            briefing: leaves what is known where hooks find it; None where hooks are not ours to advise.
             clock: the present time.
             new_id: what the next suggestion is called.
         """
@@ -101,6 +108,9 @@ class Advising:
         self._offering = Offering(config, clock)
         self.learning: Final = Learning(store.lessons)
         self._usage: _Usage | None = None
+        self._briefing = briefing
+        self._briefed: Fitted | None = None
+        self._refreshing: asyncio.Task[None] | None = None
 
     async def suggest(self, asked: Asked) -> dict[str, Any]:
         """Which arm a task should be delegated to, or to do it inline, to ask, or that nobody can know; remembered.
@@ -135,13 +145,38 @@ class Advising:
         decision_id = None if cautions else decision.decision_id
         return advice_object(told, task, offered.untried, decision_id, cautions)
 
+    def soon(self) -> None:
+        """Learn what is new while others go on, and leave it where hooks find it."""
+        if self._refreshing is None or self._refreshing.done():
+            self._refreshing = asyncio.create_task(self._quietly())
+
+    async def _quietly(self) -> None:
+        with suppress(StoreError):
+            await self.refresh()
+
+    async def refresh(self) -> None:
+        """Learn what is new, and leave it where hooks find it, if it was fitted anew."""
+        fitted = await self.learning.caught_up()
+        if self._briefing is None or fitted is self._briefed:
+            return
+        known = await self._known(fitted)
+        recent = await self._store.find(SpanFilter(since=self._clock() - RECENT), PageRequest(limit=_RECENT_READ))
+        await self._briefing.after_fit(known, sorted({row.arm for row in known.usage}, key=by_name), recent.items)
+        self._briefed = fitted
+
+    async def known(self) -> Known:
+        """All that is known, for no task in particular."""
+        return await self._known(await self.learning.caught_up())
+
+    async def _known(self, fitted: Fitted) -> Known:
+        return Known(history=fitted.history, router=fitted.router, usage=await self._used(fitted))
+
     async def table(self) -> dict[str, Any]:
         """What is advised per type of task, most frequent type first; nothing is remembered of it."""
         await self._present.fresh()
         fitted = await self.learning.known()
-        usage = await self._used(fitted)
-        known = Known(history=fitted.history, router=fitted.router, usage=usage)
-        arms = {row.arm for row in usage}
+        known = await self._known(fitted)
+        arms = {row.arm for row in known.usage}
         judged = fitted.history.total
         return {
             "judged": {"n": judged.n, "verified_n": judged.verified_n},

@@ -17,7 +17,7 @@ from mcp_server.ingest.claude_code.layout import SessionFiles
 from mcp_server.ingest.claude_code.ledger import Ledger
 from mcp_server.ingest.claude_code.liveness import is_running
 from mcp_server.ingest.texts import TextKeeper
-from mcp_server.service import linking
+from mcp_server.service import linking, set_models
 from mcp_server.service.errors import BadArgument
 from mcp_server.service.importing import Importing
 from storage.errors import StoreError
@@ -153,6 +153,11 @@ class Capturing:
 
     async def _add(self, events: Sequence[HookEvent]) -> None:
         await self._store.add(Batch(events=events, reopened=sorted({_source(event) for event in events})))
+        for event in events:
+            told = hook_events.model_set(event)
+            decision = None if told is None else set_models.decision_of(told)
+            if decision is not None and await self._store.decisions.get(decision.decision_id) is None:
+                await self._store.decisions.add(decision)
 
     async def _look_again(self, anchor: Path, source: str) -> None:
         events = await self._store.events(anchor.stem)

@@ -6,6 +6,7 @@ from typing import Final
 from mcp_server.analysis.similarity import GATE, Holding, Words, similarity, words_of
 from mcp_server.analysis.tasks import Origin
 from mcp_server.analysis.words import STOP_WORDS
+from mcp_server.service.set_models import AUTO
 from storage.records import RoutingDecision, Span
 from storage.words import HEAD
 
@@ -17,8 +18,8 @@ _JUDGED_BEFORE: Final = frozenset({Origin.CALLER, Origin.OPENING})
 
 def may_follow(decision: RoutingDecision, span: Span) -> bool:
     """Whether a delegation of the same session may be the one that a decision was asked for."""
-    if not decision.at <= span.started_at <= decision.at + WITHIN:
-        return False
+    if decision.mode == AUTO or not decision.at <= span.started_at <= decision.at + WITHIN:
+        return False  # what changed one call is of that call alone
     told = "\n".join(text for text in (span.name, span.task) if text)
     if decision.task is None or not told:
         return True  # where no texts are kept, time decides
@@ -44,7 +45,10 @@ def is_followed(decision: RoutingDecision, span: Span) -> bool:
     """Whether it went to the arm that was suggested; a model that nobody knows is taken for the right one."""
     if decision.agent_type != span.agent_type:
         return False
-    return decision.model is None or span.model is None or decision.model == span.model
+    if decision.model is None or span.model is None:
+        return True
+    # A hook knows a model by its alias.
+    return decision.model in span.model if decision.mode == AUTO else decision.model == span.model
 
 
 def _content(text: str) -> Words:

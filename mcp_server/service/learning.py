@@ -1,6 +1,5 @@
 """What the router knows: lessons folded and fitted, and a watch on each arm, kept in step with a store."""
 
-import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
@@ -62,7 +61,6 @@ class Learning:
         self._lock = anyio.Lock()
         self._is_behind = False
         """Whether there were more lessons than are learned from at once."""
-        self._soon: asyncio.Task[None] | None = None
 
     async def known(self) -> Fitted:
         """What is known now; fitted anew where enough has changed.
@@ -75,17 +73,6 @@ class Learning:
                 if version == self._version or await self._look(version):
                     break
             return self._fitted
-
-    def soon(self) -> None:
-        """Learn what is new while others go on: the next question need not wait for it."""
-        if self._soon is None or self._soon.done():
-            self._soon = asyncio.create_task(self._quietly())
-
-    async def _quietly(self) -> None:
-        try:
-            await self.known()
-        except StoreError:
-            return
 
     async def caught_up(self) -> Fitted:
         """What is known after all lessons were learned from, however many they are."""

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
 
+from mcp_server.service import set_models
 from storage.queries import Added, Batch, PageRequest
 from storage.records import RoutingDecision, Span
 from storage.store import Store
@@ -76,7 +77,13 @@ async def _links(store: Store, delegations: Sequence[Span], known: Iterable[str]
 
 
 async def _named(store: Store, span: Span) -> RoutingDecision | None:
-    """The decision that a span names, if nothing followed it yet."""
-    given = span.attributes.get(ATTRIBUTE)
-    found = await store.decisions.get(given) if isinstance(given, str) and given else None
-    return found if found is not None and found.span_id is None else None
+    """The decision that a span names, or that changed the call which launched it, if nothing followed it yet."""
+    named = span.attributes.get(ATTRIBUTE)
+    given = [named] if isinstance(named, str) and named else []
+    if span.tool_use_id is not None:
+        given.append(set_models.decision_id(span.tool_use_id))
+    for decision_id in given:
+        found = await store.decisions.get(decision_id)
+        if found is not None and found.span_id is None:
+            return found
+    return None
