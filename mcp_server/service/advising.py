@@ -19,22 +19,21 @@ from mcp_server.analysis.tasks import Classified, Origin, classified
 from mcp_server.ingest.texts import TextKeeper
 from mcp_server.service import offering
 from mcp_server.service.advice_object import advice_object, arm_object
-from mcp_server.service.briefing import RECENT, Briefing
+from mcp_server.service.briefing import Briefing
 from mcp_server.service.learning import Fitted, Learning
+from mcp_server.service.model_aliases import recent_aliases
 from mcp_server.service.offering import Offered, Offering
 from mcp_server.service.present import Present
 from mcp_server.service.shapes import rounded
 from mcp_server.service.similar_lessons import neighbours, quick_calls
 from storage.errors import StoreError
-from storage.queries import Dimension, Group, PageRequest, SpanFilter
+from storage.queries import Dimension, Group, SpanFilter
 from storage.records import Offer, RoutingDecision
 from storage.store import Store
 from storage.vocabulary import Level
 
 TYPES_SHOWN: Final = 12
 _REMEMBERED: Final = timedelta(seconds=60)
-_RECENT_READ: Final = 300
-"""So many delegations are looked at for what an alias stands for."""
 _FEW: Final = 20
 """With fewer lessons every question is answered from what is there at that very moment."""
 _BY_ARM_AND_TYPE: Final = (Dimension.AGENT_TYPE, Dimension.MODEL, Dimension.TASK_TYPE)
@@ -160,8 +159,8 @@ class Advising:
         if self._briefing is None or fitted is self._briefed:
             return
         known = await self._known(fitted)
-        recent = await self._store.find(SpanFilter(since=self._clock() - RECENT), PageRequest(limit=_RECENT_READ))
-        await self._briefing.after_fit(known, sorted({row.arm for row in known.usage}, key=by_name), recent.items)
+        alias_of = await recent_aliases(self._store, self._clock())
+        await self._briefing.after_fit(known, sorted({row.arm for row in known.usage}, key=by_name), alias_of)
         self._briefed = fitted
 
     async def known(self) -> Known:

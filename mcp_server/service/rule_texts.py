@@ -1,12 +1,14 @@
 """Learned rules in words for a file that agents read, and as JSON: built from figures and plain names only."""
 
+from collections.abc import Mapping
 from typing import Any, Final
 
 from mcp_server.analysis.routing.advice import digits, typical
 from mcp_server.analysis.routing.decisions import LEAST_VERIFIED
+from mcp_server.analysis.routing.findings import BestArm, BestModel
 from mcp_server.analysis.routing.ranking import Ranked
 from mcp_server.analysis.routing.rollups import Count
-from mcp_server.analysis.routing.rules import ModelRule, Rules, TypeRule
+from mcp_server.analysis.routing.rules import Rules
 
 _HEAD: Final = "Learned from"
 _FOOT: Final = "Observational: nobody randomised. What the user asks for comes first."
@@ -16,14 +18,22 @@ _DIGITS: Final = 4
 class Learned:
     """Rules with what they rest on."""
 
-    def __init__(self, rules: Rules, judged: Count) -> None:
+    def __init__(self, rules: Rules, judged: Count, alias_of: Mapping[str, str]) -> None:
+        """Put rules into words.
+
+        Args:
+            rules: what was learned.
+            judged: all delegations that it was learned from.
+            alias_of: full id of a model -> the short name by which the client takes it, where one is known.
+        """
         self.rules = rules
         self.judged = judged
+        self.alias_of = alias_of
 
     def lines(self) -> list[str]:
         """The rules as Markdown; empty without rules."""
-        types = [_type_line(rule) for rule in self.rules.types]
-        models = [model_line(rule) for rule in self.rules.models]
+        types = [self._type_line(rule) for rule in self.rules.types]
+        models = [self.model_line(rule) for rule in self.rules.models]
         if not types and not models:
             return []
         return [
@@ -50,13 +60,19 @@ class Learned:
         return {
             "judged": {"n": self.judged.n, "verified_n": self.judged.verified_n},
             "types": [
-                {"task_type": rule.task_type, **_arm(rule.best), **_count(rule.judged), **_expected(rule.best)}
+                {
+                    "task_type": rule.task_type,
+                    "agent_type": rule.best.arm.agent_type,
+                    **self._named(rule.best.arm.model),
+                    **_count(rule.judged),
+                    **_expected(rule.best),
+                }
                 for rule in self.rules.types
             ],
             "models": [
                 {
                     "agent_type": rule.agent_type,
-                    "model": rule.model,
+                    **self._named(rule.model),
                     **_count(rule.judged),
                     "best_at": [{"task_type": task_type, **_expected(best)} for task_type, best in rule.best],
                 }
@@ -66,34 +82,41 @@ class Learned:
             "lines": self.lines(),
         }
 
+    def of_agent(self, agent_type: str) -> BestModel | None:
+        """The rule about an agent, if there is one."""
+        return next((rule for rule in self.rules.models if rule.agent_type == agent_type), None)
 
-def _type_line(rule: TypeRule) -> str:
-    arm, one = rule.best.arm, rule.best
-    on = f" on `{arm.model}`" if arm.model else ""
-    parts = [
-        _counted(rule.judged),
-        f"expected success {digits(one.p)} [{digits(one.low)}, {digits(one.high)}]",
-        f"our estimate of P(best) {digits(one.p_best)}",
-        f"{usual} typical" if (usual := typical(one.estimate)) else "",
-    ]
-    return f"Tasks of type `{rule.task_type}`: `{arm.agent_type}`{on} ({'; '.join(part for part in parts if part)})"
+    def model_line(self, rule: BestModel) -> str:
+        """A rule about an agent in one line."""
+        at = ", ".join(
+            f"{name or 'no type'} {digits(one.p)} [{digits(one.low)}, {digits(one.high)}]" for name, one in rule.best
+        )
+        counted = _counted(rule.judged)
+        return (
+            f"Agent `{rule.agent_type}`: best on {self._shown(rule.model)} ({counted}; expected success by type: {at})"
+        )
 
+    def _type_line(self, rule: BestArm) -> str:
+        arm, one = rule.best.arm, rule.best
+        on = f" on {self._shown(arm.model)}" if arm.model else ""
+        parts = [
+            _counted(rule.judged),
+            f"expected success {digits(one.p)} [{digits(one.low)}, {digits(one.high)}]",
+            f"our estimate of P(best) {digits(one.p_best)}",
+            f"{usual} typical" if (usual := typical(one.estimate)) else "",
+        ]
+        return f"Tasks of type `{rule.task_type}`: `{arm.agent_type}`{on} ({'; '.join(part for part in parts if part)})"
 
-def model_line(rule: ModelRule) -> str:
-    """A rule about an agent in one line."""
-    at = ", ".join(
-        f"{name or 'no type'} {digits(one.p)} [{digits(one.low)}, {digits(one.high)}]" for name, one in rule.best
-    )
-    counted = _counted(rule.judged)
-    return f"Agent `{rule.agent_type}`: best on `{rule.model}` ({counted}; expected success by type: {at})"
+    def _shown(self, model: str) -> str:
+        alias = self.alias_of.get(model)
+        return f"`{alias}` (`{model}`)" if alias else f"`{model}`"
+
+    def _named(self, model: str | None) -> dict[str, str | None]:
+        return {"model": model, "alias": self.alias_of.get(model or "")}
 
 
 def _counted(judged: Count) -> str:
     return f"{judged.n} judged, {judged.success_n} succeeded, {judged.verified_n} verified"
-
-
-def _arm(one: Ranked) -> dict[str, Any]:
-    return {"agent_type": one.arm.agent_type, "model": one.arm.model}
 
 
 def _count(judged: Count) -> dict[str, Any]:

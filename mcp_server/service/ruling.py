@@ -1,26 +1,32 @@
 """Learned routing rules, and the changes to files of the user that would say them."""
 
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
 from mcp_server.analysis.routing.decisions import Known
 from mcp_server.analysis.routing.policies import known_from
-from mcp_server.analysis.routing.rules import ModelRule, learned_rules
+from mcp_server.analysis.routing.rules import learned_rules
 from mcp_server.analysis.routing.utility import Preference
 from mcp_server.service import frontmatter
 from mcp_server.service.errors import BadArgument
 from mcp_server.service.frontmatter import INHERIT, OddDefinition
 from mcp_server.service.histories import judged_log
 from mcp_server.service.managed_block import DamagedBlock, OtherEncoding, block, with_block, without_block
+from mcp_server.service.model_aliases import recent_aliases
 from mcp_server.service.present import Feed
-from mcp_server.service.rule_texts import Learned, model_line
+from mcp_server.service.rule_texts import Learned
 from mcp_server.service.user_files import Edit, UnusableFile, UserFiles
 from storage.store import Store
 
 _NEWEST: Final = 10_000
 _LONG_CONTEXT: Final = re.compile(r"\[\w+\]$")
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
 
 
 class Ruling:
@@ -33,6 +39,7 @@ class Ruling:
         *,
         feed: Feed | None = None,
         known: Callable[[], Awaitable[Known]] | None = None,
+        clock: Callable[[], datetime] = _now,
     ) -> None:
         """Learn from a store.
 
@@ -42,18 +49,21 @@ class Ruling:
             feed: brings the store up to date before anything is read.
             known: what is known, where somebody has fitted it already; else it is learned from the newest 10,000
                 judged delegations.
+            clock: the present time.
         """
         self._store = store
         self._files = files
         self._feed = feed
         self._known = known or self._learn
+        self._clock = clock
 
     async def learned(self, prefer: str = Preference.BALANCED) -> Learned:
         """The rules that the history supports now."""
         if self._feed is not None:
             await self._feed.fresh()
         known = await self._known()
-        return Learned(learned_rules(known, known.history.by_arm, Preference(prefer)), known.history.total)
+        alias_of = await recent_aliases(self._store, self._clock())
+        return Learned(learned_rules(known, known.history.by_arm, Preference(prefer)), known.history.total, alias_of)
 
     async def _learn(self) -> Known:
         return known_from((await judged_log(self._store, newest=_NEWEST)).rows)
@@ -86,11 +96,10 @@ class Ruling:
             raise BadArgument("agents", folder, "name the folder of the definitions, such as .claude/agents")
         edits: list[Edit] = []
         left: list[str] = []
-        wanted = {rule.agent_type: rule for rule in learned.rules.models}
         seen: dict[str, Path] = {}
         for path in sorted(folder.rglob("*.md")):
             try:
-                edit = self._for_agent(path, folder, wanted, seen)
+                edit = self._for_agent(path, folder, learned, seen)
             except (OddDefinition, UnusableFile, OSError) as error:
                 left.append(str(error) if isinstance(error, UnusableFile) else f"{path}: {error}")
                 continue
@@ -137,7 +146,7 @@ class Ruling:
                 continue
         return found
 
-    def _for_agent(self, path: Path, folder: Path, wanted: dict[str, ModelRule], seen: dict[str, Path]) -> Edit | None:
+    def _for_agent(self, path: Path, folder: Path, learned: Learned, seen: dict[str, Path]) -> Edit | None:
         if not self._files.target(path).is_relative_to(folder.resolve()):
             raise UnusableFile(path, "it is a link out of the folder; name the folder that it leads to")
         content = self._files.read(path) or b""
@@ -145,21 +154,22 @@ class Ruling:
             return None  # a page that is no definition
         found = frontmatter.definition(content)
         name = found.name or path.stem
-        rule = wanted.get(name)
-        if rule is None or _is_same(found.model, rule.model):
+        rule = learned.of_agent(name)
+        if rule is None or _is_same(found.model, rule.model, learned.alias_of):
             return None
         if name in seen:
             raise UnusableFile(path, f"{seen[name]} defines the agent {name} as well")
         seen[name] = path
+        model = learned.alias_of.get(rule.model, rule.model)
         was = (
             f"instead of the {found.model} that somebody chose" if found.model not in {None, INHERIT} else "none so far"
         )
         return Edit(
             path=path,
             before=content,
-            after=frontmatter.with_model(content, rule.model),
-            models=(found.model, rule.model),
-            notes=[*self._link(path), f"{path}: {was}: {model_line(rule)}"],
+            after=frontmatter.with_model(content, model),
+            models=(found.model, model),
+            notes=[*self._link(path), f"{path}: {was}: {learned.model_line(rule)}"],
         )
 
     def _former_model(self, path: Path, content: bytes) -> bytes | None:
@@ -178,9 +188,10 @@ class Ruling:
         return [f"{path}: a link; the file that changes is {self._files.target(path)}"] if path.is_symlink() else []
 
 
-def _is_same(named: str | None, model: str) -> bool:
-    """Whether a definition says this model already, in full or by the alias of its family."""
+def _is_same(named: str | None, model: str, alias_of: Mapping[str, str]) -> bool:
+    """Whether a definition says this model already, in full or by an alias; one that is not known names a family."""
     if named is None:
         return False
-    plain = _LONG_CONTEXT.sub("", named)
-    return plain == _LONG_CONTEXT.sub("", model) or plain in model.split("-")
+    plain, wanted = _LONG_CONTEXT.sub("", named), _LONG_CONTEXT.sub("", model)
+    meant = [_LONG_CONTEXT.sub("", full) for full, alias in alias_of.items() if alias == plain]
+    return wanted in meant if meant else plain == wanted or plain in wanted.split("-")

@@ -3,13 +3,15 @@
 import json
 import os
 import stat
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from storage.vocabulary import RewardSource
 from tests.cli.conftest import Command
-from tests.cli.histories import BETTER, LARGE, Truth, judged
+from tests.cli.histories import BETTER, LARGE, Truth, judged, keep
+from tests.factories import a_span
 
 FOREIGN = b"# Ours\r\n\xff\x00 not UTF-8\r\nno newline at the end"
 AGENT = b"---\nname: Explore\ndescription: finds things\n---\nYou find things.\n"
@@ -38,6 +40,12 @@ def agent(tmp_path: Path) -> Path:
     return path
 
 
+def ran(db: Path, alias: str, model: str) -> None:
+    """Somebody asked for a model by its alias just now."""
+    now = datetime.now(UTC)
+    keep(db, [a_span(model=model, started_at=now, ended_at=now, attributes={"requested_model": alias})])
+
+
 @pytest.fixture
 def terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.stdin.isatty", lambda: True)
@@ -58,6 +66,15 @@ def test_json_has_the_same_rules(command: Command, db: Path) -> None:
     assert [(one["task_type"], one["agent_type"], one["model"]) for one in rules["types"]] == [("search", *LARGE)]
     assert rules["types"][0]["low"] < rules["types"][0]["success"] < rules["types"][0]["high"]
     assert rules["lines"] == command("rules", "--db", db).out.splitlines()
+
+
+def test_a_model_is_named_by_the_alias_that_the_client_takes_where_one_is_known(command: Command, db: Path) -> None:
+    ran(db, "opus", LARGE[1])
+    out = command("rules", "--db", db).out
+    assert "- Tasks of type `search`: `Explore` on `opus` (`claude-opus-5-5`) (" in out
+    assert "- Agent `Explore`: best on `opus` (`claude-opus-5-5`) (" in out
+    rules = json.loads(command("rules", "--db", db, "--json").out)["rules"]
+    assert {(one["model"], one["alias"]) for one in (*rules["types"], *rules["models"])} == {(LARGE[1], "opus")}
 
 
 def test_a_file_gets_a_block_at_its_end_and_the_difference_is_shown(command: Command, db: Path, file: Path) -> None:
@@ -252,6 +269,28 @@ def test_an_agent_gets_the_model_that_is_best_for_it_and_loses_it_again(
     assert command("rules", "--db", db, "--agents", agent.parent).status == 0
     assert command("rules", "--undo", "--agents", agent.parent, "--yes").status == 0
     assert agent.read_bytes() == AGENT
+
+
+def test_an_agent_gets_the_alias_of_its_model_where_one_is_known_and_loses_it_again(
+    command: Command, db: Path, agent: Path
+) -> None:
+    ran(db, "opus", LARGE[1])
+    done = command("rules", "--db", db, "--agents", agent.parent, "--yes")
+    assert agent.read_bytes() == AGENT.replace(b"things\n---", b"things\nmodel: opus\n---")
+    assert "best on `opus` (`claude-opus-5-5`)" in done.err
+    assert command("rules", "--db", db, "--agents", agent.parent).out == ""
+    agent.write_bytes(agent.read_bytes() + b"Somebody adds a line.\n")
+    assert command("rules", "--undo", agent, "--yes").status == 0
+    assert agent.read_bytes() == AGENT + b"Somebody adds a line.\n"
+
+
+def test_an_alias_that_stands_for_another_model_by_now_does_not_say_the_same(
+    command: Command, db: Path, agent: Path
+) -> None:
+    agent.write_bytes(AGENT.replace(b"---\nYou", b"model: opus\n---\nYou"))
+    ran(db, "opus", "claude-opus-6")
+    assert command("rules", "--db", db, "--agents", agent.parent, "--yes").status == 0
+    assert b"model: claude-opus-5-5\n" in agent.read_bytes()
 
 
 @pytest.mark.parametrize(

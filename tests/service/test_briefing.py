@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -13,41 +13,39 @@ from mcp_server.analysis.routing.hierarchy import HierarchicalRouter
 from mcp_server.analysis.routing.rollups import Judged
 from mcp_server.service.briefing import Briefing
 from mcp_server.service.hook_files import HookFiles
-from storage.records import Span
 from tests.analysis.routing.logs import LARGE, SMALL, history_of, judged
 from tests.claude_code import hooked
-from tests.factories import a_span
 
 pytestmark = pytest.mark.anyio
 
 CLEAR = (judged(LARGE, [1.0] * 20), judged(SMALL, [0.0] * 14 + [1.0] * 6))
 NOTHING = (judged(LARGE, [1.0]),)
-
-
-def ran(alias: str, model: str, *, days_ago: float = 1) -> Span:
-    started = datetime.now(UTC) - timedelta(days=days_ago)
-    return a_span(model=model, started_at=started, ended_at=started, attributes={"requested_model": alias})
+OPUS: Mapping[str, str] = {"large": "opus"}
 
 
 async def brief(
-    home: Path, *logs: list[Judged], mode: str = "advise", spans: Sequence[Span] = (), now: datetime | None = None
+    home: Path,
+    *logs: list[Judged],
+    mode: str = "advise",
+    alias_of: Mapping[str, str] = OPUS,
+    now: datetime | None = None,
 ) -> Path:
     files = HookFiles(home / hooked.DATA / "routing")
     known = history_of(*logs)
     briefing = Briefing(files, mode=mode, clock=lambda: now or datetime.now(UTC))
-    await briefing.after_fit(Known(history=known, router=HierarchicalRouter(known)), list(known.by_arm), spans)
+    await briefing.after_fit(Known(history=known, router=HierarchicalRouter(known)), list(known.by_arm), alias_of)
     return files.folder
 
 
 async def test_the_next_session_is_told(tmp_path: Path) -> None:
-    await brief(tmp_path, *CLEAR, spans=[ran("opus", "large")])
+    await brief(tmp_path, *CLEAR)
     told = json.loads(hooked.answer(tmp_path, "SessionStart"))["hookSpecificOutput"]["additionalContext"]
     assert "- search: Explore on large (model: opus); 20 judged" in told
     assert len(told) < 1_200
 
 
 async def test_the_next_delegation_runs_on_the_best_model(tmp_path: Path) -> None:
-    await brief(tmp_path, *CLEAR, spans=[ran("opus", "large")])
+    await brief(tmp_path, *CLEAR)
     call = {"prompt": "x", "subagent_type": "Explore"}
     event = {**hooked.SESSION, "tool_name": "Agent", "tool_input": call}
     answer = hooked.answer(tmp_path, "PreToolUse", event, DELEGATION_TELEMETRY_ROUTING="auto")
@@ -55,21 +53,27 @@ async def test_the_next_delegation_runs_on_the_best_model(tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize(
-    "spans",
+    "alias_of",
     [
-        pytest.param([], id="nobody ever asked for it"),
-        pytest.param([ran("opus", "small")], id="the alias stands for another model"),
-        pytest.param([ran("opus", "large", days_ago=31)], id="that was long ago"),
-        pytest.param([ran("opus", "large", days_ago=2), ran("opus", "larger")], id="and does no longer"),
+        pytest.param({}, id="nobody ever asked for it"),
+        pytest.param({"small": "opus"}, id="the alias stands for another model"),
     ],
 )
-async def test_without_a_certain_alias_no_model_is_named(spans: list[Span], tmp_path: Path) -> None:
-    folder = await brief(tmp_path, *CLEAR, spans=spans)
+async def test_without_a_certain_alias_no_model_is_named(alias_of: dict[str, str], tmp_path: Path) -> None:
+    folder = await brief(tmp_path, *CLEAR, alias_of=alias_of)
     assert sorted(path.name for path in folder.iterdir()) == ["advice", "shown"]
 
 
+async def test_what_is_enough_to_be_told_is_not_enough_to_set_a_model(tmp_path: Path) -> None:
+    hardly = judged(LARGE, [1.0] * 9), judged(SMALL, [0.0] * 14 + [1.0] * 6)
+    folder = await brief(tmp_path, *hardly)
+    assert sorted(path.name for path in folder.iterdir()) == ["advice", "shown"]
+    folder = await brief(tmp_path, *hardly, judged(LARGE, [1.0], first=9))
+    assert sorted(path.name for path in folder.iterdir()) == ["advice", "models", "shown"]
+
+
 async def test_what_is_known_no_longer_is_taken_away(tmp_path: Path) -> None:
-    await brief(tmp_path, *CLEAR, spans=[ran("opus", "large")])
+    await brief(tmp_path, *CLEAR)
     folder = await brief(tmp_path, *NOTHING)
     assert [path.name for path in folder.iterdir()] == ["shown"]
     assert hooked.answer(tmp_path, "SessionStart") == b""
@@ -94,7 +98,7 @@ async def test_a_folder_that_cannot_be_written_to_does_no_harm(tmp_path: Path) -
 
 async def test_files_are_for_their_user_alone_and_leave_no_others_behind(tmp_path: Path) -> None:
     for _ in range(2):
-        folder = await brief(tmp_path, *CLEAR, spans=[ran("opus", "large")])
+        folder = await brief(tmp_path, *CLEAR)
     assert sorted(path.name for path in folder.iterdir()) == ["advice", "models", "shown"]
     assert {path.stat().st_mode & 0o077 for path in (folder.parent, folder, *folder.iterdir())} == {0}
 

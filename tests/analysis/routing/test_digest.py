@@ -11,6 +11,7 @@ from mcp_server.analysis.routing.decisions import Known
 from mcp_server.analysis.routing.digest import LIMIT_CHARS, Digest, digest
 from mcp_server.analysis.routing.hierarchy import HierarchicalRouter
 from mcp_server.analysis.routing.rollups import Judged
+from mcp_server.analysis.routing.rules import learned_rules
 from tests.analysis.routing.logs import LARGE, SMALL, history_of, judged
 
 GOOD, BAD = [1.0] * 20, [0.0] * 14 + [1.0] * 6
@@ -117,6 +118,30 @@ def test_a_model_must_be_best_at_every_type_that_matters() -> None:
     assert summed(*CLEAR, *other).models == {}
     assert summed(*CLEAR, *CLOSE_AT_DEBUG).models == {}
     assert summed(*CLEAR, *rare).models == {"Explore": "large"}
+
+
+@pytest.mark.parametrize(
+    "logs",
+    [
+        pytest.param((judged(LARGE, [1.0] * 9), judged(SMALL, BAD)), id="nine are verified"),
+        pytest.param(
+            (judged(LARGE, [1.0] * 30 + [0.0] * 10), judged(SMALL, [1.0] * 6 + [0.0] * 3)),
+            id="hardly better than by chance",
+        ),
+    ],
+)
+def test_what_is_enough_to_be_told_is_not_enough_to_set_a_model(logs: tuple[list[Judged], ...]) -> None:
+    found = summed(*logs)
+    assert "- search: Explore on large; " in (found.text or "")
+    assert found.models == {}
+
+
+def test_models_are_set_by_the_bar_of_what_is_written_down_for_good() -> None:
+    for n in range(8, 24, 3):
+        known = history_of(judged(LARGE, [1.0] * n), judged(SMALL, [1.0, 0.0, 0.0] * (n // 2)))
+        past = Known(history=known, router=HierarchicalRouter(known))
+        rules = learned_rules(past, known.by_arm).models
+        assert digest(past, known.by_arm, {}).models == {rule.agent_type: rule.model for rule in rules}
 
 
 def test_an_arm_that_is_not_on_offer_is_not_told() -> None:
