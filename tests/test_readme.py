@@ -14,6 +14,7 @@ README: Final = (ROOT / "README.md").read_text(encoding="utf-8")
 CI: Final = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
 ON_A_PAGE_OF_ITS_OWN: Final = {"budgets": "insights.md"}
 SET_BY_THE_CLIENT: Final = {"session_id", "project", "spool_of_last_resort"}
+FOLLOWS_FROM_OTHERS: Final = {"is_own_db"}
 IN_THE_FILE_ALONE: Final = {"task_types"}
 
 
@@ -34,7 +35,13 @@ def test_what_is_checked_is_the_test_command_word_for_word() -> None:
 
 def test_every_setting_is_named() -> None:
     named = set(re.findall(rf"{PREFIX}(\w+)", README))
-    others = Settings.model_fields.keys() - SET_BY_THE_CLIENT - IN_THE_FILE_ALONE - ON_A_PAGE_OF_ITS_OWN.keys()
+    others = (
+        Settings.model_fields.keys()
+        - SET_BY_THE_CLIENT
+        - FOLLOWS_FROM_OTHERS
+        - IN_THE_FILE_ALONE
+        - ON_A_PAGE_OF_ITS_OWN.keys()
+    )
     assert {name.upper() for name in others} <= named
     assert all(f"`[{name}]`" in README for name in IN_THE_FILE_ALONE)
     for name, page in ON_A_PAGE_OF_ITS_OWN.items():

@@ -13,10 +13,13 @@ import click
 
 from mcp_server.cli.app import opened
 from mcp_server.cli.reports import print_credit, print_delegations, print_trajectory
+from mcp_server.cli.routing_report import print_advice
 from mcp_server.cli.stats_report import print_stats
 
 _SAMPLES: Final = "samples"
 _START_LIMIT_S: Final = 60
+_JUDGED: Final = 24
+_MADE_UP: Final = ("small-model", "large-model")
 
 
 @click.command()
@@ -61,7 +64,36 @@ async def _ask(client: Any) -> None:
     print_stats(await _call(client, "get_stats", {}))
     _say('search_delegations {"words": "report good"}')
     print_delegations(await _call(client, "search_delegations", {"words": "report good"}))
+    await _ask_for_advice(client)
     click.echo()
+
+
+async def _ask_for_advice(client: Any) -> None:
+    asked = {"task": "Find where uploads are resized", "task_type": "search", "complexity": "low"}
+    _say("suggest_routing {...}: none of the sample delegations is judged, and so")
+    print_advice(await _call(client, "suggest_routing", asked))
+    _say(f"record_spans: {_JUDGED} made-up delegations with verdicts, so that there is something to learn from")
+    await _call(client, "record_spans", {"spans": [_made_up(place) for place in range(_JUDGED)]})
+    _say("suggest_routing again, of these two")
+    arms = [{"agent_type": "Explore", "model": model} for model in _MADE_UP]
+    print_advice(await _call(client, "suggest_routing", {**asked, "candidates": arms}))
+
+
+def _made_up(place: int) -> dict[str, Any]:
+    """One of two agents that look for things; the small model finds all of them, the large one most."""
+    is_small = place % 2 == 0
+    return {
+        "agent_type": "Explore",
+        "model": _MADE_UP[place % 2],
+        "task": f"Find the place number {place}",
+        "task_type": "search",
+        "complexity": "low",
+        "status": "ok",
+        "reward": 1.0 if is_small or place % 6 == 1 else 0.0,
+        "reward_source": "human",
+        "cost_usd": 0.02 if is_small else 0.3,
+        "duration_ms": 30_000,
+    }
 
 
 async def _call(client: Any, tool: str, arguments: dict[str, Any]) -> dict[str, Any]:

@@ -196,15 +196,14 @@ class Advising:
         return await self._offering.offered(usage, asked.project or self._project, f"{asked.task} {task_type}")
 
     async def _used(self, fitted: Fitted) -> Sequence[Usage]:
-        """What arms have cost and how long they took, read again after a minute."""
+        """What arms have cost and how long they took, read again after a minute, and when there is a new arm."""
         now, held = self._clock(), self._usage
         is_fresh = held is not None and timedelta(0) <= now - held.read_at < _REMEMBERED
-        if held is None or not is_fresh or fitted.lessons_n < _FEW:
+        is_whole = held is not None and fitted.history.by_arm.keys() <= {row.arm for row in held.rows}
+        if held is None or not is_fresh or not is_whole or fitted.lessons_n < _FEW:
             groups = await self._store.group(SpanFilter(), _BY_ARM_AND_TYPE)
             held = self._usage = _Usage([_usage(group) for group in groups if group.key["agent_type"]], now)
-        known = {row.arm for row in held.rows}
-        # Arms of which there are lessons since.
-        return [*held.rows, *(Usage(arm=arm, task_type=None, n=0) for arm in fitted.history.by_arm if arm not in known)]
+        return held.rows
 
     async def _decision(
         self, asked: Asked, kept: str | None, task: Classified, told: Advice, fitted: Fitted

@@ -134,9 +134,8 @@ def _evidence(question: Question, known: Known, decision: Decision, near: Sequen
     parts = [f"{_name(one.arm)}: {counted} ({judged.verified_n} verified)"]
     same = {past.span_id: past for past in near if past.arm == one.arm}.values()
     if same:
-        parts.append(
-            f"{len(same)} near-identical tasks, {sum(past.reward >= SUCCESS_FROM for past in same)} of {len(same)}"
-        )
+        tasks = "near-identical task" if len(same) == 1 else "near-identical tasks"
+        parts.append(f"{len(same)} {tasks}, {sum(past.reward >= SUCCESS_FROM for past in same)} of {len(same)}")
     parts.append(
         f"p {digits(one.p)} [{digits(one.low)}, {digits(one.high)}], our estimate of P(best) {digits(one.p_best)}"
     )

@@ -202,7 +202,7 @@ def test_the_reason_tells_the_evidence() -> None:
     estimate = f"p .{first.p * 100:.0f} [.{first.low * 100:.0f}, 1], our estimate of P(best) "
     assert told.reason.startswith(
         "large/Explore: 20 judged delegations of type search, 20 succeeded (20 verified);"
-        f" 1 near-identical tasks, 1 of 1; {estimate}"
+        f" 1 near-identical task, 1 of 1; {estimate}"
     )
     assert told.reason.endswith("; $0.04, 41 s typical; observational log")
     assert told.similar == ["span-b", "span-a"]
