@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from mcp_server.analysis.routing.advice import digits, typical
+from mcp_server.analysis.routing.best_arms import BestArm, BestModel
 from mcp_server.analysis.routing.decisions import LEAST_VERIFIED
-from mcp_server.analysis.routing.findings import BestArm, BestModel
 from mcp_server.analysis.routing.ranking import Ranked
 from mcp_server.analysis.routing.rollups import Count
 from mcp_server.analysis.routing.rules import Rules

@@ -99,7 +99,7 @@ async def test_a_verdict_shows_at_once_in_statistics_and_export(
 ) -> None:
     await captured.importing(store).paths([judged_sessions.projects(name)])
     totals = (await figures(store))["totals"]
-    assert (totals["verified_n"], totals["success"]["rate"]) == (1, value)
+    assert (totals["verified_n"], totals["verified_success_n"], totals["mean_reward"]) == (1, int(value), value)
     lines = [line async for line in Exporting(store).spans(Scope(), kinds=["delegation"])]
     assert [(line["reward"], line["reward_source"]) for line in lines] == [(value, source)]
 

@@ -11,8 +11,8 @@ from typing import Final
 
 from mcp_server.analysis.routing.advice import digits
 from mcp_server.analysis.routing.arms import Arm
+from mcp_server.analysis.routing.best_arms import BestArm, best_arms
 from mcp_server.analysis.routing.decisions import Known
-from mcp_server.analysis.routing.findings import BestArm, findings
 
 LIMIT_CHARS: Final = 1_200
 """The text is shorter than this."""
@@ -70,7 +70,7 @@ def digest(known: Known, offered: Iterable[Arm], aliases: Mapping[str, str]) -> 
         offered: arms to choose from.
         aliases: full id of a model -> the short name by which a call may ask for it, from a list of ours.
     """
-    found = findings(known, offered, most_types=_MOST_TYPES)
+    found = best_arms(known, offered, most_types=_MOST_TYPES)
     rows = _rows([_Row(one, aliases.get(one.best.arm.model or "")) for one in found.types if one.is_plain])
     advised = [[row.found.task_type, row.choice] for row in rows]
     revision = hashlib.blake2b(repr(advised).encode(), digest_size=_DIGEST_BYTES).hexdigest()

@@ -1,12 +1,12 @@
-"""What of the findings is written down for good, as rules that models read as instructions and nobody watches."""
+"""What of the best arms is written down for good, as rules that models read as instructions and nobody watches."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from mcp_server.analysis.routing.arms import Arm
+from mcp_server.analysis.routing.best_arms import BestArm, BestModel, best_arms
 from mcp_server.analysis.routing.decisions import Known
-from mcp_server.analysis.routing.findings import BestArm, BestModel, findings
 from mcp_server.analysis.routing.utility import Preference
 
 LEAST_VERIFIED_OF_TYPE: Final = 5
@@ -35,7 +35,7 @@ def learned_rules(known: Known, offered: Iterable[Arm], prefer: Preference = Pre
         offered: arms to choose from.
         prefer: what the user asks for.
     """
-    found = findings(known, offered, prefer)
+    found = best_arms(known, offered, prefer)
     strong = [
         one
         for one in found.types

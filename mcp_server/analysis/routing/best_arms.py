@@ -1,6 +1,6 @@
 """What a history teaches: the best arm for each type of task, and the best model for each agent, as `decide` sees it.
 
-Findings are told and acted upon without being asked for, and their names come from strangers: each says whether it is
+What is found is told and acted upon without being asked for, and their names come from strangers: each says whether it is
 made of nothing but plain names.
 """
 
@@ -57,7 +57,7 @@ class BestModel:
 
 
 @dataclass(frozen=True, slots=True)
-class Findings:
+class BestArms:
     """All that a history teaches of no single task."""
 
     types: Sequence[BestArm]
@@ -66,9 +66,9 @@ class Findings:
     """By agent."""
 
 
-def findings(
+def best_arms(
     known: Known, offered: Iterable[Arm], prefer: Preference = Preference.BALANCED, *, most_types: int | None = None
-) -> Findings:
+) -> BestArms:
     """What a history supports; nothing where there is too little of it, or nothing to choose between.
 
     Args:
@@ -79,7 +79,7 @@ def findings(
     """
     known = replace(known, neighbours=(), tool_calls=(), inline=None)
     arms = sorted(set(offered), key=by_name)
-    return Findings(_best_arms(known, arms, prefer, most_types), _best_models(known, arms, prefer))
+    return BestArms(_best_arms(known, arms, prefer, most_types), _best_models(known, arms, prefer))
 
 
 def _best_arms(known: Known, arms: Sequence[Arm], prefer: Preference, most: int | None) -> list[BestArm]:
