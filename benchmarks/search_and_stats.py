@@ -10,6 +10,7 @@ index that holds all that is asked for.
     python benchmarks/search_and_stats.py --spans 10000 100000 1000000 --dir /some/folder --keep     # 5 GB
 """
 
+import argparse
 import asyncio
 import random
 import sqlite3
@@ -64,10 +65,10 @@ class Search:
     parameters: dict[str, Any]
 
 
-def searches(count: int, chance: random.Random) -> Iterator[Search]:
+def searches(count: int, delegations: int, chance: random.Random) -> Iterator[Search]:
     """What people look for, in a database of so many spans."""
     trajectories = count // SPANS_PER_TRAJECTORY
-    word = spans.change(chance.randrange(trajectories), chance.randrange(1, SPANS_PER_TRAJECTORY))
+    word = spans.change(chance.randrange(trajectories), chance.randint(1, delegations))
     week = spans.start_of(trajectories) - timedelta(days=7)
     yield Search("the newest", SpanFilter(), "", {})
     yield Search(
@@ -92,10 +93,10 @@ def searches(count: int, chance: random.Random) -> Iterator[Search]:
     )
 
 
-async def ask_searches(report: Report, path: Path, count: int, calls: int) -> None:
+async def ask_searches(report: Report, path: Path, count: int, delegations: int, calls: int) -> None:
     """Searches through the store."""
     store, raw = open_store(str(path)), _connected(path)
-    for search in searches(count, random.Random(count)):
+    for search in searches(count, delegations, random.Random(count)):
         ours = Clock(f"Store.find, {search.name}, {count:,} spans")
         floor = Clock("sqlite3, the same rows and count")
         page = await store.find(search.question, PageRequest(limit=_PAGE))
@@ -110,6 +111,23 @@ async def ask_searches(report: Report, path: Path, count: int, calls: int) -> No
         report.timing(floor)
         report.note(f"of {page.total:,} that match")
     raw.close()
+    await store.close()
+
+
+async def ask_similar(report: Report, path: Path, count: int, delegations: int, calls: int) -> None:
+    """Tasks that resemble one that is known, through the service."""
+    store = open_store(str(path))
+    reporting, chance = Reporting(store), random.Random(count + 1)
+    ours = Clock(f"Reporting.search, similar tasks, {count:,} spans")
+    for number in _while_short(calls + _LEAST):
+        row = spans.trajectory(chance.randrange(count // SPANS_PER_TRAJECTORY), delegations)[1]
+        if number < _LEAST:
+            await reporting.search(similar_to=row["task"])
+            continue
+        with ours.lap():
+            answer = await reporting.search(similar_to=row["task"])
+        assert answer["delegations"][0]["span_id"] == row["span_id"]
+    report.timing(ours)
     await store.close()
 
 
@@ -177,9 +195,11 @@ def _while_short(calls: int) -> Iterator[int]:
         yield number
 
 
-async def measure(report: Report, path: Path, count: int, calls: int) -> None:
+async def measure(report: Report, path: Path, count: int, given: argparse.Namespace) -> None:
     """All questions of this file to one database."""
-    await ask_searches(report, path, count, calls)
+    calls = given.calls
+    await ask_searches(report, path, count, given.delegations, calls)
+    await ask_similar(report, path, count, given.delegations, calls)
     await ask_statistics(report, path, count, calls)
 
 
@@ -191,8 +211,8 @@ def main() -> None:
     report = Report(given, "How long do a search and statistics take?")
     with databases.folder_of(given) as folder:
         for count in given.spans:
-            with databases.database(report, folder, count, keep=given.keep) as path:
-                asyncio.run(measure(report, path, count, given.calls))
+            with databases.database(report, folder, count, keep=given.keep, delegations=given.delegations) as path:
+                asyncio.run(measure(report, path, count, given))
     report.save()
 
 

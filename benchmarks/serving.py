@@ -172,6 +172,12 @@ def long_session(report: Report, db: Path) -> None:
     report.timing(clock, echo)
 
 
+_ADVICE: Final[Sequence[Call]] = (
+    ("suggest_routing", {"task": spans.trajectory(0)[1]["task"]}),
+    ("get_insights", {"since": "2025-01-01"}),
+)
+
+
 def statistics_and_memory(report: Report, db: Path, count: int) -> None:
     """Report what the server holds in memory, and how long `get_stats` takes."""
     chance = random.Random(count)
@@ -201,13 +207,22 @@ def statistics_and_memory(report: Report, db: Path, count: int) -> None:
     report.timing(clock)
     report.amount(f"memory after get_stats, {count:,} spans", server.memory_mb()[0], "MB", floor)
     report.amount(f"peak memory with get_stats, {count:,} spans", server.memory_mb()[1], "MB", floor)
+    for tool, given in (
+        ("suggest_routing", {"task": spans.trajectory(0)[1]["task"]}),
+        ("get_insights", {"since": "2025-01-01"}),
+    ):
+        before, started = server.cpu_s(), time.perf_counter()
+        server.call(tool, given)
+        report.amount(f"the first {tool}, {count:,} spans", (time.perf_counter() - started) * 1e3, "ms")
+        report.amount(f"CPU of the first {tool}, {count:,} spans", (server.cpu_s() - before) * 1e3, "ms")
+        report.amount(f"peak memory with {tool}, {count:,} spans", server.memory_mb()[1], "MB", floor)
     report.amount(f"end of input to exit after all that, {count:,} spans", server.close() * 1e3, "ms")
 
 
 def measure(report: Report, given: argparse.Namespace, folder: Path) -> None:
     """All questions of this file."""
     for place, count in enumerate(sorted(given.spans)):
-        with databases.database(report, folder, count, keep=given.keep) as kept:
+        with databases.database(report, folder, count, keep=given.keep, delegations=given.delegations) as kept:
             databases.need_room(folder, count)
             db = kept.with_suffix(".copy")  # it is written to
             shutil.copyfile(kept, db)

@@ -126,7 +126,7 @@ def main() -> None:
     report = Report(given, "How long does one trajectory of 20 spans take?")
     with databases.folder_of(given) as folder:
         for count in given.spans:
-            with databases.database(report, folder, count, keep=given.keep) as path:
+            with databases.database(report, folder, count, keep=given.keep, delegations=given.delegations) as path:
                 chance = random.Random(count)
                 wanted = [spans.session_id(chance.randrange(count // SPANS_PER_TRAJECTORY)) for _ in range(given.calls)]
                 asyncio.run(in_process(report, path, count, wanted))

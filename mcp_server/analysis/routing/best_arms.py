@@ -1,7 +1,7 @@
 """What a history teaches: the best arm for each type of task, and the best model for each agent, as `decide` sees it.
 
-What is found is told and acted upon without being asked for, and their names come from strangers: each says whether it is
-made of nothing but plain names.
+It is told and acted upon without being asked for, and names come from strangers: each finding says whether it is made
+of nothing but plain names.
 """
 
 import re
