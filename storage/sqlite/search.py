@@ -21,6 +21,7 @@ _MERGE: Final = "insert into span_words (span_words, rank) values ('merge', :pag
 _POSTINGS: Final = 5_000
 """So many texts are looked at for one word, the newest ones."""
 _MERGE_PAGES: Final = 500  # some milliseconds
+_HOLDING: Final = "select count(*) from span_words where span_words match :words"
 _SPLITTER: Final = (
     "create virtual table given using fts5 (words)",
     "create virtual table word using fts5vocab (given, 'instance')",
@@ -61,6 +62,12 @@ def tidy(connection: sqlite3.Connection, *, begin: bool) -> bool:
     connection.execute(_MERGE, {"pages": -_MERGE_PAGES if begin else _MERGE_PAGES})
     # The command itself counts as one; see "The 'merge' command" in the documentation of FTS5.
     return connection.total_changes - before > 1
+
+
+def how_many_hold(connection: sqlite3.Connection, words: str) -> int:
+    """How many delegations hold all of these words."""
+    wanted = expression(words)
+    return 0 if wanted is None else int(connection.execute(_HOLDING, {"words": wanted}).fetchone()[0])
 
 
 def expression(words: str) -> str | None:
