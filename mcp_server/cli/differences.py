@@ -7,6 +7,7 @@ from typing import Final
 
 import click
 
+from mcp_server.cli.rendering import say
 from mcp_server.service.user_files import Edit
 
 _NO_NEWLINE: Final = "\\ No newline at end of file"
@@ -43,7 +44,7 @@ def print_edits(edits: Sequence[Edit]) -> None:
     """The notes and the diff of each."""
     for edit in edits:
         for note in edit.notes:
-            click.echo(f"note: {shown(note)}", err=True)
+            say(f"note: {note}", err=True)
         for line in unified(edit):
             click.secho(line, fg=_COLOURS.get(line[:1]))
 

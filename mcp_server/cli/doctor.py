@@ -5,7 +5,7 @@ import sys
 import click
 
 from mcp_server.cli.app import App, database_option, json_option, run
-from mcp_server.cli.rendering import print_json
+from mcp_server.cli.rendering import print_json, printable, say
 from mcp_server.service.checkup import Checkup, grave
 from mcp_server.service.findings import Finding
 
@@ -41,10 +41,9 @@ def command(db: str | None, *, fix: bool, rebuild: bool, as_json: bool) -> None:
         print_json({"findings": [finding.as_object() for finding in findings]})
     else:
         for finding in findings:
-            click.echo(
-                f"{click.style(_SIGNS[finding.state], fg=_COLOURS[finding.state])}  {finding.check}: {finding.text}"
-            )
+            sign = click.style(_SIGNS[finding.state], fg=_COLOURS[finding.state])
+            click.echo(f"{sign}  {finding.check}: {printable(finding.text)}")
             if finding.cure:
-                click.echo(f"      -> {finding.cure}")
+                say(f"      -> {finding.cure}")
     if grave(findings):
         sys.exit(1)

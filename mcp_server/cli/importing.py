@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from mcp_server.cli.app import App, database_option, json_option, run
-from mcp_server.cli.rendering import print_json
+from mcp_server.cli.rendering import print_json, say
 from mcp_server.service.importing import ImportReport, Watch
 
 
@@ -36,7 +36,7 @@ def command(db: str | None, paths: tuple[Path, ...], *, as_json: bool) -> None:
     if report.unreadable_lines:
         click.echo(f"{report.unreadable_lines} lines could not be read and were passed over", err=True)
     for path, reason in report.problems:
-        click.echo(f"not read: {path}: {reason}", err=True)
+        say(f"not read: {path}: {reason}", err=True)
     if report.problems:
         sys.exit(1)
 

@@ -7,7 +7,7 @@ import click
 
 from mcp_server.cli.app import App, database_option, json_option, run
 from mcp_server.cli.options import limit_option
-from mcp_server.cli.rendering import duration, left_out, moment, money, print_json
+from mcp_server.cli.rendering import duration, left_out, moment, money, print_json, say
 from mcp_server.service.shapes import InsightKind
 
 _EVIDENCE_SHOWN: Final = 3
@@ -38,22 +38,23 @@ def command(db: str | None, *, as_json: bool, **question: Any) -> None:
 
 def _print(answer: Mapping[str, Any]) -> None:
     looked_at = answer["looked_at"]
-    click.echo(
+    say(
         f"{moment(looked_at['since'])} to {moment(looked_at['until'])}: {looked_at['delegations']} delegations,"
         f" {looked_at['verified']} of them verified"
     )
     for sentence in answer["left_out"]:
-        click.echo(f"note: {sentence}")
+        say(f"note: {sentence}")
     if "note" in answer:
-        click.echo(answer["note"])
+        say(answer["note"])
     for place, insight in enumerate(answer["insights"], start=1):
         shown = insight["span_ids"][:_EVIDENCE_SHOWN]
         more = len(insight["span_ids"]) - len(shown)
-        click.echo(f"\n{place}. {insight['kind']}{_size(insight['size'])}")
-        click.echo(f"   {insight['text']}")
-        click.echo(f"   -> {insight['change']}")
+        click.echo()
+        say(f"{place}. {insight['kind']}{_size(insight['size'])}")
+        say(f"   {insight['text']}")
+        say(f"   -> {insight['change']}")
         if shown:
-            click.echo(f"   see {', '.join(shown)}{f' and {more} more' if more else ''}")
+            say(f"   see {', '.join(shown)}{f' and {more} more' if more else ''}")
 
 
 def _size(size: Mapping[str, float]) -> str:

@@ -1,5 +1,6 @@
 """`log`: the latest delegations."""
 
+import shlex
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
@@ -7,7 +8,7 @@ import click
 
 from mcp_server.cli.app import App, database_option, json_option, run
 from mcp_server.cli.options import filter_options, limit_option
-from mcp_server.cli.rendering import left_out, one_line, print_json
+from mcp_server.cli.rendering import left_out, one_line, print_json, say
 from mcp_server.cli.reports import print_delegations
 from storage.vocabulary import Outcome, Status
 
@@ -50,7 +51,5 @@ def _ask(wanted: Sequence[Mapping[str, Any]]) -> None:
         click.echo("did it do what was asked? VALUE 1 yes, 0 no; without a verdict nobody learns from it", err=True)
     for one in wanted:
         task = one_line(one["task"], _TASK_CHARS)
-        click.echo(
-            f"  delegation-telemetry reward {one['span_id']} VALUE --reason ...  # {one['agent_type']}: {task}",
-            err=True,
-        )
+        span_id = shlex.quote(one["span_id"])
+        say(f"  delegation-telemetry reward {span_id} VALUE --reason ...  # {one['agent_type']}: {task}", err=True)

@@ -7,6 +7,7 @@ from typing import Final
 import click
 
 from mcp_server import __version__
+from mcp_server.cli.rendering import say
 from mcp_server.service.errors import ServiceError
 from mcp_server.settings import APP_NAME, BadSetting
 from storage.errors import StoreError
@@ -76,7 +77,7 @@ def main() -> None:
         error.show()
         sys.exit(_FAILED)
     except (StoreError, ServiceError, BadSetting) as error:
-        click.echo(f"{APP_NAME}: {error}", err=True)
+        say(f"{APP_NAME}: {error}", err=True)
         sys.exit(_FAILED)
     except (KeyboardInterrupt, click.Abort):
         sys.exit(_INTERRUPTED)
@@ -85,5 +86,5 @@ def main() -> None:
         sys.stderr.close()
         sys.exit(_FAILED)
     except OSError as error:
-        click.echo(f"{APP_NAME}: {error.filename or 'input or output'}: {error.strerror or error}", err=True)
+        say(f"{APP_NAME}: {error.filename or 'input or output'}: {error.strerror or error}", err=True)
         sys.exit(_FAILED)

@@ -1,7 +1,9 @@
 """Figures and tables for people: drawn on a terminal, plain and complete in a pipe."""
 
 import json
+import re
 import sys
+import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final, Literal
 
@@ -20,11 +22,43 @@ _HOUR_MS: Final = 3_600_000
 _LEAST_SHARE: Final = 0.005
 _GAP: Final = 2
 _LEAST_TEXT: Final = 12
+_UNSAFE_IN_JSON: Final = re.compile("[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
+"""What JSON lets stand although terminals take it for commands, line ends or marks of direction."""
 
 
 def print_json(answer: Mapping[str, Any]) -> None:
     """The object itself."""
-    click.echo(json.dumps(answer, ensure_ascii=False, indent=2))
+    click.echo(json_text(answer, indent=2))
+
+
+def json_text(answer: Any, indent: int | None = None) -> str:
+    """JSON that is safe on a terminal, and means the same; without an indent in one line, without spaces."""
+    separators = (",", ":") if indent is None else None
+    text = json.dumps(answer, ensure_ascii=False, indent=indent, separators=separators)
+    return _UNSAFE_IN_JSON.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+
+
+def printable(text: str) -> str:
+    """A stored text as one line that no terminal takes for commands.
+
+    Blanks of every kind become spaces; controls, line breaks, marks of direction and all else that nobody sees
+    become escapes.
+    """
+    if text.isprintable():
+        return text
+    return "".join(
+        one
+        if one.isprintable()
+        else " "
+        if one == "\t" or unicodedata.category(one) == "Zs"
+        else one.encode("unicode_escape").decode()
+        for one in text
+    )
+
+
+def say(line: str, *, err: bool = False) -> None:
+    """Print one line in which stored texts may stand."""
+    click.echo(printable(line), err=err)
 
 
 def print_table(
@@ -51,7 +85,7 @@ def print_table(
     from rich.text import Text  # noqa: PLC0415 - as above
 
     on_terminal = sys.stdout.isatty()
-    cells = [list(row) for row in rows]
+    cells = [[printable(cell) for cell in row] for row in rows]
     console = Console(width=None if on_terminal else _WIDE, soft_wrap=not on_terminal)
     kept = list(range(len(columns)))
     if on_terminal:

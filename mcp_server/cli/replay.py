@@ -7,7 +7,7 @@ from typing import Any, Final
 import click
 
 from mcp_server.cli.app import App, database_option, json_option, run
-from mcp_server.cli.rendering import NOTHING, count, duration, moment, money, print_json, print_table, share
+from mcp_server.cli.rendering import NOTHING, count, duration, moment, money, print_json, print_table, say, share
 
 _ESTIMATES: Final = (
     ("success in points, doubly robust", "success", "doubly_robust"),
@@ -84,11 +84,11 @@ def _print(answer: Mapping[str, Any]) -> None:
     print_table(("policy", "advised", "followed anyway", *(title for title, _, _ in _ESTIMATES)), rows)
     click.echo("\n90 % intervals in brackets: one that holds 0 shows no change, and one in ten misses by chance.\n")
     for policy in answer["policies"]:
-        click.echo(f"{policy['policy']} ({policy['what']}): {policy['reading']}{_unsaid(policy)}")
+        say(f"{policy['policy']} ({policy['what']}): {policy['reading']}{_unsaid(policy)}")
     _print_recorded(answer["recorded"])
     click.echo("\nwhat has to hold:")
     for assumption in answer["assumptions"]:
-        click.echo(f"- {assumption}")
+        say(f"- {assumption}")
 
 
 def _print_recorded(recorded: Mapping[str, Any]) -> None:
@@ -110,9 +110,9 @@ def _print_recorded(recorded: Mapping[str, Any]) -> None:
     print_table(("advice", "n", "verified", "success (90 %)", "cost", "time"), rows)
     difference = recorded["success_difference"]
     if _UNSAID in difference:
-        click.echo(f"difference in success: {_CANNOT_SAY}: {difference[_UNSAID]}")
+        say(f"difference in success: {_CANNOT_SAY}: {difference[_UNSAID]}")
     else:
-        click.echo(f"difference in success, in points: {_interval(difference, 'value', 'success')}; {recorded['note']}")
+        say(f"difference in success, in points: {_interval(difference, 'value', 'success')}; {recorded['note']}")
 
 
 def _rate(success: Mapping[str, float] | None) -> str:

@@ -15,6 +15,7 @@ from mcp_server.cli.rendering import (
     one_line,
     parts,
     print_table,
+    say,
     share,
 )
 
@@ -27,8 +28,8 @@ _FIGURES: Final = frozenset({"n", "calls", "own", "subtree", "cost", "duration",
 def print_trajectory(answer: Mapping[str, Any]) -> None:
     """A session as a tree."""
     totals = answer["totals"]
-    click.echo(f"session {answer['session_id']}")
-    click.echo(
+    say(f"session {answer['session_id']}")
+    say(
         f"{counted(totals['delegations'], 'delegation')}"
         f" ({parts(totals['statuses'])}; outcomes {parts(totals['outcomes'])}),"
         f" {money(totals['cost_usd'])}, {count(totals['total_tokens'])} tokens, {duration(totals['duration_ms'])}"
@@ -57,18 +58,18 @@ def print_trajectory(answer: Mapping[str, Any]) -> None:
     )  # fmt: skip
     print_table(columns, rows, right=_FIGURES, spare=_SPARE_OF_TREES, texts=_TEXTS)
     for repair in answer["repairs"]:
-        click.echo(f"note: {repair['span_id']}: {repair['reason']}")
+        say(f"note: {repair['span_id']}: {repair['reason']}")
     _errors(spans)
 
 
 def print_credit(answer: Mapping[str, Any], tree: Mapping[str, Any]) -> None:
     """A session as a tree, with what each delegation did for the outcome."""
     outcome = answer["outcome"]
-    click.echo(f"session {answer['session_id']}")
+    say(f"session {answer['session_id']}")
     if outcome["value"] is None:
-        click.echo("outcome unknown: shares of a success and of a failure, whichever it was")
+        say("outcome unknown: shares of a success and of a failure, whichever it was")
     else:
-        click.echo(f"outcome {outcome['value']:.2f} by {outcome['source']} (weight {outcome['confidence']:.1f})")
+        say(f"outcome {outcome['value']:.2f} by {outcome['source']} (weight {outcome['confidence']:.1f})")
     click.echo()
     shares = {share["span_id"]: share for share in answer["shares"]}
     spans: Sequence[Mapping[str, Any]] = tree["spans"]
@@ -81,13 +82,11 @@ def print_credit(answer: Mapping[str, Any], tree: Mapping[str, Any]) -> None:
     click.echo()
     for suspect in answer["top_blame"]:
         where = f"{suspect['agent_type']} {suspect['span_id']}"
-        click.echo(
-            f"likely cause ({share(suspect['probability'])}): {where}: {'; '.join(suspect['reasons']) or NOTHING}"
-        )
+        say(f"likely cause ({share(suspect['probability'])}): {where}: {'; '.join(suspect['reasons']) or NOTHING}")
     if answer["bottleneck"] is not None:
-        click.echo(f"bottleneck: {answer['bottleneck']['agent_type']} {answer['bottleneck']['span_id']}")
+        say(f"bottleneck: {answer['bottleneck']['agent_type']} {answer['bottleneck']['span_id']}")
     for caution in answer["cautions"]:
-        click.echo(f"note: {caution}")
+        say(f"note: {caution}")
 
 
 def print_arms(answer: Mapping[str, Any]) -> None:
@@ -105,7 +104,8 @@ def print_arms(answer: Mapping[str, Any]) -> None:
     ]
     print_table(("agent", "model", "n", "net credit", "90 %", "not judged"), rows, right=_FIGURES)
     left_out = ", older ones left out" if answer["sessions_left_out"] else ""
-    click.echo(f"\nover {counted(answer['sessions'], 'session')}{left_out}")
+    click.echo()
+    say(f"over {counted(answer['sessions'], 'session')}{left_out}")
 
 
 def _credit(shares: Mapping[str, Mapping[str, Any]], span: Mapping[str, Any]) -> tuple[str, ...]:
@@ -175,4 +175,4 @@ def _goes_on(depths: Sequence[int], place: int, level: int) -> bool:
 def _errors(spans: Sequence[Mapping[str, Any]]) -> None:
     for span in spans:
         if span.get("error"):
-            click.echo(f"{span['status']}: {span['agent_type']} {span['span_id']}: {one_line(span['error'], 120)}")
+            say(f"{span['status']}: {span['agent_type']} {span['span_id']}: {one_line(span['error'], 120)}")

@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from mcp_server.cli.app import App, database_option, json_option, run
-from mcp_server.cli.rendering import print_json
+from mcp_server.cli.rendering import print_json, say
 from storage.outcomes import OVERALL
 from storage.vocabulary import RewardSource
 
@@ -52,7 +52,7 @@ def command(db: str | None, target_id: str, value: float, source: str, *, as_jso
         print_json(answer)
         return
     target = answer["span_id"] or f"session {answer['session_id']}"
-    click.echo(
+    say(
         f"{target}: {answer['outcome']}, {answer['name']} {answer['value']:g} by {answer['source']}"
         f" ({answer['rewards']} judgement{'s' if answer['rewards'] > 1 else ''})"
     )

@@ -5,7 +5,7 @@ from typing import Any, Final
 
 import click
 
-from mcp_server.cli.rendering import NOTHING, duration, money, print_table, share
+from mcp_server.cli.rendering import NOTHING, duration, money, print_table, say, share
 
 _MS_PER_S: Final = 1000
 _FIGURES: Final = frozenset({"success", "P(best)", "cost", "duration"})
@@ -20,9 +20,9 @@ _SAID: Final = {
 def print_advice(answer: Mapping[str, Any]) -> None:
     """What to do, why, with what else there is, and what to look at afterwards."""
     arm, explore = answer["arm"], " (exploration)" if answer["explore"] else ""
-    click.echo(f"{_SAID[answer['decision']]}{f' {_name(arm)}{explore}' if arm else ''}")
-    click.echo(answer["reason"])
-    click.echo(f"task: {_judged(answer, 'task_type')}, complexity {_judged(answer, 'complexity')}")
+    say(f"{_SAID[answer['decision']]}{f' {_name(arm)}{explore}' if arm else ''}")
+    say(answer["reason"])
+    say(f"task: {_judged(answer, 'task_type')}, complexity {_judged(answer, 'complexity')}")
     expected = {**answer["expected"], **arm, "p_best": answer["p_best"]} if arm else None
     rows = [one for one in (expected, *answer["alternatives"]) if one is not None]
     if rows:
@@ -33,14 +33,14 @@ def print_advice(answer: Mapping[str, Any]) -> None:
             right=_FIGURES,
         )
         click.echo()
-    click.echo(f"verify: {answer['verify']}")
-    click.echo(f"if it fails: {'; then '.join(answer['fallback'])}")
+    say(f"verify: {answer['verify']}")
+    say(f"if it fails: {'; then '.join(answer['fallback'])}")
     for caution in answer["cautions"]:
-        click.echo(f"note: {caution}")
+        say(f"note: {caution}")
     if answer["similar"]:
-        click.echo(f"similar: {', '.join(answer['similar'])}")
+        say(f"similar: {', '.join(answer['similar'])}")
     if answer["untried"]:
-        click.echo(f"never tried: {', '.join(answer['untried'])}")
+        say(f"never tried: {', '.join(answer['untried'])}")
 
 
 def _row(one: Mapping[str, Any]) -> tuple[str, ...]:

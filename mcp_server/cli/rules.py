@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from mcp_server.cli.app import App, database_option, run
-from mcp_server.cli.differences import print_edits, refusal, shown, unified
-from mcp_server.cli.rendering import print_json
+from mcp_server.cli.differences import print_edits, refusal, unified
+from mcp_server.cli.rendering import print_json, say
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -58,7 +58,7 @@ def command(
 
     proposed = run(db, partial(_propose, files=files, folder=folder, undo=undo, prefer=prefer))
     for note in proposed.left_alone:
-        click.echo(f"left alone: {shown(note)}", err=True)
+        say(f"left alone: {note}", err=True)
     if not as_json:
         _print(proposed)
     edits = proposed.edits
@@ -99,17 +99,18 @@ async def _write(app: App, *, edits: "Sequence[Edit]", undo: bool) -> None:
         # Each at once: if the next one fails, it must be known what has changed already.
         did = "removed" if edit.after is None else "taken back" if undo else "written"
         back = "" if undo else f"; `delegation-telemetry rules --undo {shlex.quote(str(edit.path))}` takes it back"
-        click.echo(shown(f"{edit.path}: {did}{back}"), err=True)
+        say(f"{edit.path}: {did}{back}", err=True)
 
 
 def _print(proposed: _Proposed) -> None:
     learned = proposed.learned
     if learned is not None and (left_out := learned.left_out()):
-        click.echo(f"note: {left_out}", err=True)
+        say(f"note: {left_out}", err=True)
     if learned is not None and not learned.lines():
-        click.echo(f"no rules: {learned.why_nothing()}", err=True)
+        say(f"no rules: {learned.why_nothing()}", err=True)
     elif learned is not None and proposed.is_only_shown:
-        click.echo("\n".join(learned.lines()))
+        for line in learned.lines():
+            say(line)
     elif not proposed.edits:
         click.echo("nothing to change", err=True)
     print_edits(proposed.edits)

@@ -5,7 +5,7 @@ from typing import Any, Final
 
 import click
 
-from mcp_server.cli.rendering import NOTHING, count, counted, duration, money, parts, print_table, share
+from mcp_server.cli.rendering import NOTHING, count, counted, duration, money, parts, print_table, say, share
 from mcp_server.service.standing import Pair, by_cost_per_success, by_success
 
 Figures = Mapping[str, Any]
@@ -32,7 +32,7 @@ def print_stats(answer: Mapping[str, Any], limit: int | None = None) -> None:
 
 
 def _print_totals(totals: Figures, compared_with: Mapping[str, str] | None) -> None:
-    click.echo(f"{counted(totals['n'], 'delegation')} ({parts(totals.get('statuses'))}). {_judged(totals)}")
+    say(f"{counted(totals['n'], 'delegation')} ({parts(totals.get('statuses'))}). {_judged(totals)}")
     if not totals["n"]:
         return
     times = totals["duration_ms"]
@@ -47,12 +47,10 @@ def _print_totals(totals: Figures, compared_with: Mapping[str, str] | None) -> N
     if times["median"] is not None:
         took = f"half took up to {duration(times['median'])}, one in twenty over {duration(times['p95'])}"
     tools = f"{counted(totals['tool_calls'], 'tool call')}, {count(totals['tool_errors'])} failed"
-    click.echo(f"{cost}. {_tokens(totals)} tokens; {tools}; {took}.")
+    say(f"{cost}. {_tokens(totals)} tokens; {tools}; {took}.")
     trend = totals.get("trend")
     if trend is not None and compared_with is not None:
-        click.echo(
-            f"Since the window before (from {compared_with['since'][:16].replace('T', ' ')}): {_changes(trend)}."
-        )
+        say(f"Since the window before (from {compared_with['since'][:16].replace('T', ' ')}): {_changes(trend)}.")
 
 
 def _judged(totals: Figures) -> str:
@@ -116,11 +114,13 @@ def _row(key: Sequence[str], group: Figures) -> list[str]:
 def _print_standing(groups: Sequence[Figures]) -> None:
     success, cost = by_success(groups), by_cost_per_success(groups)
     if success is not None:
-        click.echo(f"\nbest:  {_success_of(success.first)}")
-        click.echo(f"worst: {_success_of(success.last)}{_doubt(success)}")
+        click.echo()
+        say(f"best:  {_success_of(success.first)}")
+        say(f"worst: {_success_of(success.last)}{_doubt(success)}")
     if cost is not None:
-        click.echo(f"\nmost efficient: {_cost_of(cost.first)}")
-        click.echo(f"most wasteful:  {_cost_of(cost.last)}")
+        click.echo()
+        say(f"most efficient: {_cost_of(cost.first)}")
+        say(f"most wasteful:  {_cost_of(cost.last)}")
 
 
 def _success_of(group: Figures) -> str:

@@ -1,7 +1,6 @@
 """Where JSON lines are written: stdout, one new file, or one new file for each agent."""
 
 import hashlib
-import json
 import os
 import re
 import sys
@@ -9,6 +8,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Final, Protocol, Self
+
+from mcp_server.cli.rendering import json_text
 
 _UNSAFE: Final = re.compile(r"[^A-Za-z0-9._-]+|^\.+")
 _NAME_LIMIT: Final = 100
@@ -97,4 +98,4 @@ def _private(path: str, flags: int) -> int:
 
 
 def _line(row: Mapping[str, Any]) -> str:
-    return json.dumps(row, ensure_ascii=False, separators=(",", ":")) + "\n"
+    return json_text(row) + "\n"
