@@ -10,7 +10,7 @@ from mcp_server.analysis.players import last_results, trajectory
 from mcp_server.analysis.weights import weight
 from mcp_server.service.agent_match import agents_meant
 from mcp_server.service.fitting import DEFAULT_CHARS, fitted
-from mcp_server.service.moments import moment
+from mcp_server.service.moments import bounds
 from mcp_server.service.present import Present
 from storage.queries import AGENT_RUNS, PageRequest, Target
 from storage.records import Span
@@ -107,7 +107,7 @@ class Crediting:
         """
         await self._present.fresh()
         now = self._clock()
-        chosen, left_out = await self._sessions(moment("since", since, now), moment("until", until, now))
+        chosen, left_out = await self._sessions(*bounds(since, until, now))
         arms = by_arm([await self._assessed(session_id) for session_id in chosen])
         if agent_match is not None:
             agents = agents_meant(agent_match, {arm.agent_type for arm in arms})

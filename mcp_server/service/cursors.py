@@ -1,23 +1,33 @@
-"""Opaque marks of a place in an answer that is put together here."""
+"""Opaque marks of a place in an answer, each good for the question that it was given for."""
 
 import base64
 import binascii
+import hashlib
+import json
+from typing import Final
 
 from mcp_server.service.errors import BadArgument
 
-_MARK = "after:"
+_MARK: Final = "after:"
+_DIGEST_CHARS: Final = 10
 
 
-def encode(key: str) -> str:
-    """A cursor after the item with this key."""
-    return base64.urlsafe_b64encode(f"{_MARK}{key}".encode()).decode().rstrip("=")
+def encode(key: str, *question: object) -> str:
+    """A cursor after the item with this key.
+
+    Args:
+        key: names the item.
+        question: what was asked, in values that JSON knows: as it was given, for `7d` is another time at every call.
+    """
+    text = f"{_MARK}{_digest(question)}:{key}"
+    return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
 
 
-def decode(cursor: str) -> str:
+def decode(cursor: str, *question: object) -> str:
     """The inverse of `encode`.
 
     Raises:
-        BadArgument: it was not made by `encode`.
+        BadArgument: it was not made by `encode`, or for another question.
     """
     try:
         text = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode()
@@ -25,4 +35,16 @@ def decode(cursor: str) -> str:
         text = ""
     if not text.startswith(_MARK):
         raise BadArgument("cursor", cursor, "pass next_cursor exactly as it was returned, or leave it out")
-    return text.removeprefix(_MARK)
+    digest, _, key = text.removeprefix(_MARK).partition(":")
+    if digest != _digest(question):
+        raise BadArgument(
+            "cursor",
+            cursor,
+            "it belongs to another question; pass next_cursor exactly as it was returned, with the same arguments, or"
+            " leave it out",
+        )
+    return key
+
+
+def _digest(question: tuple[object, ...]) -> str:
+    return hashlib.sha256(json.dumps(question).encode()).hexdigest()[:_DIGEST_CHARS]

@@ -15,7 +15,7 @@ from mcp_server.service import shapes, training
 from mcp_server.service.agent_match import AgentMode, agents_meant
 from mcp_server.service.decision_rows import decision_rows
 from mcp_server.service.errors import UnknownId
-from mcp_server.service.moments import moment
+from mcp_server.service.moments import bounds
 from mcp_server.service.present import Feed
 from mcp_server.service.training import Policy
 from storage.queries import ALL_KINDS, PageRequest, SpanFilter, Target
@@ -166,7 +166,7 @@ class Exporting:
         if scope.agent_match is not None:
             agents_meant(scope.agent_match, ())
         now = self._clock()
-        window = _Window(moment("since", scope.since, now), moment("until", scope.until, now))
+        window = _Window(*bounds(scope.since, scope.until, now))
         if self._feed is not None:
             await self._feed.fresh()
         if is_recorded and scope.session_id is not None and await self._store.session(scope.session_id) is None:

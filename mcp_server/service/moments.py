@@ -30,3 +30,15 @@ def moment(name: str, text: str | None, now: datetime) -> datetime | None:
         return (found.replace(tzinfo=UTC) if found.tzinfo is None else found).astimezone(UTC)
     except (ValueError, OverflowError):
         raise BadArgument(name, text, _HOW) from None
+
+
+def bounds(since: str | None, until: str | None, now: datetime) -> tuple[datetime | None, datetime | None]:
+    """The times that two texts mean, as `moment` reads them.
+
+    Raises:
+        BadArgument: one of them is no time, or they are the wrong way round.
+    """
+    begin, end = moment("since", since, now), moment("until", until, now)
+    if begin is not None and end is not None and begin > end:
+        raise BadArgument("since", since, f"it is after until {str(until)[:80]!r}; exchange them")
+    return begin, end

@@ -1,6 +1,7 @@
 """Answers about what is recorded: one session, delegations that match, and what they add up to."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -13,7 +14,7 @@ from mcp_server.service.asking import Asking
 from mcp_server.service.bridging import bridged_over
 from mcp_server.service.errors import BadArgument, UnknownId
 from mcp_server.service.fitting import DEFAULT_CHARS, fitted
-from mcp_server.service.moments import moment
+from mcp_server.service.moments import bounds
 from mcp_server.service.present import Feed, Present
 from mcp_server.service.session_tree import critical_ms, node_object, repair_object, totals
 from mcp_server.service.shapes import Detail, session_object, span_object
@@ -24,6 +25,9 @@ from storage.queries import AGENT_RUNS, ALL_KINDS, CALLS, Dimension, Page, PageR
 from storage.records import Span
 from storage.store import Store
 from storage.vocabulary import Outcome, SpanKind, Status
+
+Asked = tuple[object, ...]
+"""The arguments of a question, as they were given: its cursors are of no other."""
 
 PAGE: Final = 50
 _SIMILARITY_DIGITS: Final = 3
@@ -102,7 +106,8 @@ class Reporting:
             agents = agents_meant(agent_match, {span.agent_type for span in repaired.spans})
             meant = selected(repaired.spans, agents, MatchMode(agent_mode))
             nodes = [node for node in nodes if node.span.span_id in meant]
-        rest = _after(nodes, cursor)
+        asked = ("trajectory", chosen, sorted(wanted), agent_match, agent_mode)
+        rest = nodes[_start([node.span.span_id for node in nodes], cursor, asked) :]
         page = rest[:limit]
         if detail != "skeleton" and not all_at_once:
             page = await self._with_texts(page)
@@ -123,7 +128,7 @@ class Reporting:
             **answer,
             "spans": items,
             "returned": kept,
-            "next_cursor": cursors.encode(page[kept - 1].span.span_id) if more and kept else None,
+            "next_cursor": cursors.encode(page[kept - 1].span.span_id, *asked) if more and kept else None,
         }
 
     async def repaired(self, session_id: str, kinds: frozenset[SpanKind], *, texts: bool = False) -> Repaired:
@@ -158,7 +163,7 @@ class Reporting:
             BadArgument: a value that cannot be used.
         """
         await self.present.fresh()
-        now = self._clock()
+        begin, end = bounds(since, until, self._clock())
         agents = frozenset({agent_type}) if agent_type is not None else None
         if agent_match is not None:
             known = await self._store.distinct(Dimension.AGENT_TYPE) if agents is None else agents
@@ -170,18 +175,22 @@ class Reporting:
             outcome=outcome,
             status=status,
             project=project,
-            since=moment("since", since, now),
-            until=moment("until", until, now),
+            since=begin,
+            until=end,
             min_cost_usd=min_cost_usd,
             words=words,
         )
+        asked = (
+            "search", words, similar_to, agent_type, agent_match, model, task_type, outcome, status, project, since,
+            until, min_cost_usd,
+        )  # fmt: skip
         if similar_to is None:
             alike: dict[str, float] = {}
-            page = await self._newest(question, limit, cursor)
+            page = await self._newest(question, limit, cursor, asked)
         else:
             found = await similar.delegations(self._store, similar_to, question)
             alike = {one.item.span_id: one.similarity for one in found}
-            page = _page([one.item for one in found], limit, cursor)
+            page = _page([one.item for one in found], limit, cursor, asked)
         answer: dict[str, Any] = {
             "delegations": [_found_object(span, alike.get(span.span_id)) for span in page.items],
             "returned": len(page.items),
@@ -193,18 +202,20 @@ class Reporting:
         if kept < len(page.items):
             # What was left out for its size begins the next page.
             if similar_to is None:
-                answer["next_cursor"] = (await self._newest(question, kept, cursor)).next
+                answer["next_cursor"] = (await self._newest(question, kept, cursor, asked)).next
             else:
-                answer["next_cursor"] = cursors.encode(page.items[kept - 1].span_id)
+                answer["next_cursor"] = cursors.encode(page.items[kept - 1].span_id, *asked)
         shown = {item["span_id"] for item in items}
         wanted = [one for one in answer["verdicts_wanted"] if one["span_id"] in shown]
         return {**answer, "delegations": items, "returned": kept, "verdicts_wanted": wanted}
 
-    async def _newest(self, question: SpanFilter, limit: int, cursor: str | None) -> Page[Span]:
+    async def _newest(self, question: SpanFilter, limit: int, cursor: str | None, asked: Asked) -> Page[Span]:
+        after = None if cursor is None else cursors.decode(cursor, *asked)
         try:
-            return await self._store.find(question, PageRequest(limit=limit, after=cursor))
+            page = await self._store.find(question, PageRequest(limit=limit, after=after))
         except BadCursor as error:
             raise BadArgument("cursor", cursor, "pass next_cursor exactly as it was returned") from error
+        return replace(page, next=None if page.next is None else cursors.encode(page.next, *asked))
 
     async def sessions(self, *, cursor: str | None = None, limit: int = PAGE) -> dict[str, Any]:
         """Sessions, latest activity first."""
@@ -249,22 +260,18 @@ class Reporting:
         ]
 
 
-def _after(nodes: list[Node], cursor: str | None) -> list[Node]:
-    return nodes[_place([node.span.span_id for node in nodes], cursor) :]
-
-
-def _page(found: list[Span], limit: int, cursor: str | None) -> Page[Span]:
-    start = _place([span.span_id for span in found], cursor)
+def _page(found: list[Span], limit: int, cursor: str | None, asked: Asked) -> Page[Span]:
+    start = _start([span.span_id for span in found], cursor, asked)
     items = found[start : start + limit]
     more = start + limit < len(found)
-    return Page(items=items, total=len(found), next=cursors.encode(items[-1].span_id) if more else None)
+    return Page(items=items, total=len(found), next=cursors.encode(items[-1].span_id, *asked) if more else None)
 
 
-def _place(span_ids: list[str], cursor: str | None) -> int:
+def _start(span_ids: list[str], cursor: str | None, asked: Asked) -> int:
     """Where to go on after the span at which a cursor stands."""
     if cursor is None:
         return 0
-    mark = cursors.decode(cursor)
+    mark = cursors.decode(cursor, *asked)
     if mark not in span_ids:
         raise BadArgument("cursor", cursor, "the span it stood at is gone; begin again without a cursor")
     return span_ids.index(mark) + 1

@@ -18,7 +18,7 @@ from mcp_server.service.agent_match import agents_meant
 from mcp_server.service.asking import Asking
 from mcp_server.service.errors import BadArgument
 from mcp_server.service.fitting import DEFAULT_CHARS, fitted
-from mcp_server.service.moments import moment
+from mcp_server.service.moments import bounds
 from mcp_server.service.present import Present
 from mcp_server.service.shapes import InsightKind, rounded, time_text
 from mcp_server.settings import Budget as BudgetSetting
@@ -58,12 +58,12 @@ class _Place:
     until: datetime
     start: int = 0
 
-    def after(self, count: int) -> str:
-        return cursors.encode(f"{self.since.isoformat()} {self.until.isoformat()} {self.start + count}")
+    def after(self, count: int, asked: tuple[object, ...]) -> str:
+        return cursors.encode(f"{self.since.isoformat()} {self.until.isoformat()} {self.start + count}", *asked)
 
     @classmethod
-    def of(cls, cursor: str) -> "_Place":
-        marks = cursors.decode(cursor).split(" ")
+    def of(cls, cursor: str, asked: tuple[object, ...]) -> "_Place":
+        marks = cursors.decode(cursor, *asked).split(" ")
         try:
             since, until = (datetime.fromisoformat(mark).astimezone(UTC) for mark in marks[:2])
             return cls(since, until, int(marks[2]))
@@ -125,7 +125,8 @@ class Reviewing:
             BadArgument: a value that cannot be used.
         """
         await self._present.fresh()
-        place = self._place(since, until) if cursor is None else _Place.of(cursor)
+        asked = ("insights", kind, agent_match, watch)
+        place = self._place(since, until) if cursor is None else _Place.of(cursor, asked)
         agents = None
         if agent_match is not None:
             agents = agents_meant(agent_match, await self._store.distinct(Dimension.AGENT_TYPE))
@@ -147,12 +148,14 @@ class Reviewing:
             answer["note"] = _nothing(looked_at)
         items, kept = fitted(answer, "insights", max_chars)
         more = kept and kept < len(rest)
-        return {**answer, "insights": items, "returned": kept, "next_cursor": place.after(kept) if more else None}
+        following = place.after(kept, asked) if more else None
+        return {**answer, "insights": items, "returned": kept, "next_cursor": following}
 
     def _place(self, since: str | None, until: str | None) -> _Place:
         now = self._clock()
-        end = moment("until", until, now) or now
-        return _Place(moment("since", since, now) or end - PERIOD, end)
+        begin, end = bounds(since, until, now)
+        end = end or now
+        return _Place(begin or end - PERIOD, end)
 
     async def _material(
         self, place: _Place, agents: frozenset[str] | None, kind: Kind | None, *, watch: bool

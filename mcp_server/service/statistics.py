@@ -1,5 +1,6 @@
 """Delegations summed up by what they have in common, beside the same sums of the window before."""
 
+import hashlib
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -10,10 +11,11 @@ from mcp_server.analysis.agent_runs import MatchMode, selected
 from mcp_server.service import cursors
 from mcp_server.service.agent_match import AgentMode, agents_meant
 from mcp_server.service.bridging import bridged_over
+from mcp_server.service.errors import BadArgument
 from mcp_server.service.figures import cost_share, figures, trend
 from mcp_server.service.fitting import DEFAULT_CHARS, fitted
 from mcp_server.service.grouping import essence_of_all, summed, total
-from mcp_server.service.moments import moment
+from mcp_server.service.moments import bounds
 from mcp_server.service.present import Present
 from mcp_server.service.shapes import time_text
 from storage.queries import AGENT_RUNS, Dimension, Essence, Group, PageRequest, SpanFilter
@@ -24,6 +26,7 @@ from storage.vocabulary import SpanKind
 PAGE: Final = 50
 _MAIN: Final = "main"
 _SCAN_PAGE: Final = 500
+_MARK_CHARS: Final = 20
 _TIMES: Final = frozenset({Dimension.DAY, Dimension.WEEK})
 
 
@@ -68,14 +71,13 @@ class Statistics:
         """
         await self._present.fresh()
         now = self._clock()
+        begin, end = bounds(since, until, now)
         agents = None
         if agent_match is not None:
             known = await self._store.distinct(Dimension.AGENT_TYPE)
             # The main agent is no delegation, but others may be below it.
             agents = agents_meant(agent_match, known if agent_mode == "nearest" else {*known, _MAIN})
-        question = SpanFilter(
-            agent_types=agents, project=project, since=moment("since", since, now), until=moment("until", until, now)
-        )
+        question = SpanFilter(agent_types=agents, project=project, since=begin, until=end)
         earlier = _window_before(question, now)
         by = list(dict.fromkeys(group_by))
         if agents is not None and agent_mode == "ancestor":
@@ -85,10 +87,8 @@ class Statistics:
         else:
             groups, before = await self._store.compare(question, earlier, by)
         compared = _Comparison(groups, before, by)
-        start = 0
-        if cursor is not None:
-            mark = cursors.decode(cursor)
-            start = next((place + 1 for place, group in enumerate(groups) if _mark(group) == mark), 0)
+        asked = ("stats", by, agent_match, agent_mode, project, since, until)
+        start = 0 if cursor is None else _start(groups, cursor, asked)
         page = groups[start : start + limit]
         answer: dict[str, Any] = {
             "groups": [compared.group(group) for group in page],
@@ -99,7 +99,7 @@ class Statistics:
         }
         items, kept = fitted(answer, "groups", max_chars)
         more = start + kept < len(groups)
-        following = cursors.encode(_mark(page[kept - 1])) if more and kept else None
+        following = cursors.encode(_mark(page[kept - 1]), *asked) if more and kept else None
         return {**answer, "groups": items, "returned": kept, "next_cursor": following}
 
     async def _below(
@@ -188,5 +188,15 @@ def _meets(span: Span, question: SpanFilter) -> bool:
     )
 
 
+def _start(groups: Sequence[Group], cursor: str, asked: tuple[object, ...]) -> int:
+    """Where to go on after the group at which a cursor stands."""
+    mark = cursors.decode(cursor, *asked)
+    for place, group in enumerate(groups):
+        if _mark(group) == mark:
+            return place + 1
+    raise BadArgument("cursor", cursor, "the group it stood at is gone; begin again without a cursor")
+
+
 def _mark(group: Group) -> str:
-    return json.dumps(group.key, sort_keys=True)
+    # Short, whatever its names: a cursor has a limit.
+    return hashlib.sha256(json.dumps(group.key, sort_keys=True).encode()).hexdigest()[:_MARK_CHARS]

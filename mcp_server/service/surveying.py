@@ -12,7 +12,7 @@ from mcp_server.analysis.outline import outline
 from mcp_server.analysis.trees import Node, bridged, grow
 from mcp_server.service.agent_match import agents_meant
 from mcp_server.service.crediting import Crediting
-from mcp_server.service.moments import moment
+from mcp_server.service.moments import bounds
 from mcp_server.service.reporting import Reporting
 from mcp_server.service.session_tree import critical_ms, node_object, repair_object, totals
 from mcp_server.service.shapes import rounded, session_object, shorten, span_object, time_text
@@ -87,7 +87,7 @@ class Surveying:
             BadArgument: a value that cannot be used.
         """
         now = self._clock()
-        begin, end = moment("since", since, now), moment("until", until, now)
+        begin, end = bounds(since, until, now)
         given: dict[str, Any] = {"agent_match": agent_match, "project": project, "since": since, "until": until}
         every = {**given, "limit": _EVERY_GROUP, "max_chars": None}
         arms = await self._reporting.stats(**{**every, "limit": ARMS_LIMIT})

@@ -50,6 +50,9 @@ def test_wrong_usage_is_status_2_and_says_so_on_stderr(command: Command, argumen
     [
         pytest.param(["trajectory", "nope"], "no session 'nope'", id="an unknown session"),
         pytest.param(["log", "--since", "soon"], "ISO 8601", id="a time in words"),
+        pytest.param(
+            ["credit", "--by-arm", "--since", "1d", "--until", "7d"], "after until '7d'", id="a time that ends too soon"
+        ),
         pytest.param(["stats", "--agent-match", "("], "no regular expression", id="a bad pattern"),
         pytest.param(["reward", "nope", "1"], "'nope'", id="an unknown target"),
         pytest.param(["log", "--db", "mysql://x"], "no store for", id="an unknown engine"),

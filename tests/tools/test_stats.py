@@ -214,3 +214,11 @@ async def test_all_below_an_agent_can_be_summed_up(ask: Ask, store: Store) -> No
     for question, n in (({}, 3), ({"project": "/a"}, 1), ({"since": "3597s"}, 1), ({"until": "3597s"}, 2)):
         answer = await ask("get_stats", agent_match="^main$", agent_mode="ancestor", **question)
         assert answer["totals"]["n"] == n, question
+
+
+async def test_a_cursor_whose_group_is_gone_is_refused(ask: Ask, store: Store) -> None:
+    await store.add(Batch(spans=[a_span(agent_type=f"agent-{i}", session_id=f"s{i}") for i in range(3)]))
+    question = {"group_by": ["agent_type"], "limit": 1}
+    cursor = (await ask("get_stats", **question))["next_cursor"]
+    await store.prune(before=at(86_400))
+    assert "begin again" in await ask.refused("get_stats", **question, cursor=cursor)
