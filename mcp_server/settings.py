@@ -37,7 +37,7 @@ class Settings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     db: str
-    """Address of the database: a path, or `sqlite:///path`."""
+    """Address of the database: a path, `sqlite:///relative/path` or `sqlite:////absolute/path`."""
     is_own_db: bool = True
     """Whether it is the user's usual one, not one that was named for this time alone."""
     content: Literal["full", "metadata"] = "full"

@@ -9,9 +9,14 @@ StoreError
 │   └── DiskFailed          the disk would not do what it was told
 ├── StoreCorrupt            the file is damaged, or is no database of ours
 ├── SchemaTooNew            a newer version of this program wrote the file
+├── NoDatabase              there is nothing at the path, and only reading was asked for
 ├── UnknownEngine           no engine for this kind of address
 └── BadCursor               a mark of a place that no answer contained
 """
+
+from typing import Final
+
+_SLASHES: Final = "three slashes before a path relative to this folder, four before one from the root"
 
 
 class StoreError(Exception):
@@ -23,6 +28,7 @@ class StoreUnavailable(StoreError):
 
     def __init__(self, location: str, problem: str, cure: str) -> None:
         self.location = location
+        self.problem = problem
         super().__init__(f"{location}: {problem}; {cure}")
 
 
@@ -45,10 +51,8 @@ class StoreFull(StoreUnavailable):
 class StoreReadOnly(StoreUnavailable):
     """The file or its folder may not be written."""
 
-    def __init__(self, location: str) -> None:
-        super().__init__(
-            location, "the database may not be written", "give this user write access, or choose another file with --db"
-        )
+    def __init__(self, location: str, problem: str = "the database may not be written") -> None:
+        super().__init__(location, problem, "give this user write access, or choose another file with --db")
 
 
 class StoreMissing(StoreUnavailable):
@@ -91,11 +95,22 @@ class SchemaTooNew(StoreError):
         super().__init__(f"{location}: schema {found} is newer than {known}; upgrade delegation-telemetry")
 
 
+class NoDatabase(StoreError):
+    """Nothing is at the path, and nothing should be made there."""
+
+    def __init__(self, location: str, address: str) -> None:
+        self.location = location
+        meant = "" if "://" not in address else f" (of {address!r}; {_SLASHES})"
+        super().__init__(
+            f"no database at {location}{meant}; check the path, or make one there with `delegation-telemetry import`"
+        )
+
+
 class UnknownEngine(StoreError):
     """No engine is known for this kind of address."""
 
     def __init__(self, address: str) -> None:
-        super().__init__(f"no store for {address!r}; give a file path or sqlite:///path")
+        super().__init__(f"no store for {address!r}; give a file path or sqlite:///path ({_SLASHES})")
 
 
 class BadCursor(StoreError):

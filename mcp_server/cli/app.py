@@ -192,11 +192,17 @@ class App:
 
 
 @asynccontextmanager
-async def opened(db: str | None, patience_s: float | None = None) -> AsyncIterator[App]:
-    """The app on the database that is meant, closed at the end whatever happens."""
+async def opened(db: str | None, patience_s: float | None = None, *, must_exist: bool = False) -> AsyncIterator[App]:
+    """The app on the database that is meant, closed at the end whatever happens.
+
+    Args:
+        db: as it was named for this time; None is the usual one.
+        patience_s: how long an answer may wait for what running sessions tell.
+        must_exist: whether a database that was named must be there.
+    """
     settings = load({"db": db})
     guess = TypeGuesser(settings.task_types)
-    store = open_store(settings.db, synchronous=settings.synchronous)
+    store = open_store(settings.db, synchronous=settings.synchronous, must_exist=must_exist and db is not None)
     try:
         yield App(settings, store, guess, patience_s)
     finally:
@@ -204,11 +210,17 @@ async def opened(db: str | None, patience_s: float | None = None) -> AsyncIterat
             await store.close()
 
 
-def run(db: str | None, work: Callable[[App], Awaitable[Result]]) -> Result:
-    """Run a command's work on the database that is meant."""
+def run(db: str | None, work: Callable[[App], Awaitable[Result]], *, may_make: bool = False) -> Result:
+    """Run a command's work on the database that is meant.
+
+    Args:
+        db: as it was named for this time; None is the usual one, which is made at the first run.
+        work: what is done.
+        may_make: whether one that was named is made where there is none: a mistyped path must not pass for a history.
+    """
 
     async def working() -> Result:
-        async with opened(db) as app:
+        async with opened(db, must_exist=not may_make) as app:
             return await work(app)
 
     return anyio.run(working, backend=_BACKEND)

@@ -36,7 +36,7 @@ def command(db: str | None, *, fix: bool, rebuild: bool, as_json: bool) -> None:
             await checkup.mend()
         return await checkup.findings()
 
-    findings = run(db, looking)
+    findings = run(db, looking, may_make=fix)
     if as_json:
         print_json({"findings": [finding.as_object() for finding in findings]})
     else:

@@ -25,7 +25,7 @@ def command(db: str | None, paths: tuple[Path, ...], *, as_json: bool) -> None:
         async def working(app: App) -> ImportReport:
             return await app.importing.paths(list(paths) or [app.transcripts], watch)
 
-        report = run(db, working)
+        report = run(db, working, may_make=True)
     if as_json:
         print_json(_object(report))
     else:

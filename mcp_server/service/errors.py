@@ -16,9 +16,10 @@ class ServiceError(Exception):
 class UnknownId(ServiceError):
     """An id that names nothing that is recorded."""
 
-    def __init__(self, given: str, kinds: str, instead: str) -> None:
+    def __init__(self, given: str | None, kinds: str, instead: str) -> None:
         self.given = given
-        super().__init__(f"no {kinds} {given[:80]!r} is recorded; {instead}")
+        what = f"no {kinds} is recorded yet" if given is None else f"no {kinds} {given[:80]!r} is recorded"
+        super().__init__(f"{what}; {instead}")
 
 
 class AmbiguousId(ServiceError):

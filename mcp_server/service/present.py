@@ -60,9 +60,7 @@ class Present:
                 return current
         latest = await self._store.sessions(PageRequest(limit=1))
         if not latest.items:
-            raise UnknownId(
-                "", "session", "nothing is recorded yet: run `delegation-telemetry import`, or call record_spans"
-            )
+            raise UnknownId(None, "session", "run `delegation-telemetry import`, or call record_spans")
         return latest.items[0].session_id
 
     async def here(self) -> str | None:

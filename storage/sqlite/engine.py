@@ -245,7 +245,8 @@ class Engine:
                 connection.close()
                 raise
         except sqlite3.OperationalError as error:
-            if _code(error) != sqlite3.SQLITE_READONLY or log_of(self.path).exists():
+            is_closed = _code(error) == sqlite3.SQLITE_CANTOPEN and _in_a_closed_folder(self.path)
+            if not (is_closed or _code(error) == sqlite3.SQLITE_READONLY) or log_of(self.path).exists():
                 raise
             # SQLite may not make its files beside this one, and nobody else has: it can be read as it lies there, but
             # only once, for whoever may write to it does not see that we read.
@@ -284,21 +285,35 @@ class Engine:
             return StoreFull(location)
         if code in _READ_ONLY:
             self._stale = True  # a connection that was opened so stays so
-            return StoreReadOnly(location)
+            return self._read_only()
         if code in _CORRUPT:
             self._stale = True
             return StoreCorrupt(location, str(error))
         if code == sqlite3.SQLITE_IOERR:
             self._stale = True
             return DiskFailed(location, str(error))
+        if code == sqlite3.SQLITE_CANTOPEN and _in_a_closed_folder(self.path):
+            return self._read_only()
         if code == sqlite3.SQLITE_CANTOPEN:
             return StoreMissing(location, str(error))
         raise error
 
+    def _read_only(self) -> StoreReadOnly:
+        location = str(self.path)
+        if not _in_a_closed_folder(self.path):
+            return StoreReadOnly(location)
+        if not log_of(self.path).exists():
+            return StoreReadOnly(location, f"its folder {self.path.parent} may not be written")
+        return StoreReadOnly(
+            location,
+            f"its folder {self.path.parent} may not be written, which even reading needs while the log"
+            f" {log_of(self.path).name} lies there",
+        )
+
     def _refused(self, error: OSError) -> StoreError:
         location = str(self.path)
         if error.errno in _NOT_ALLOWED:
-            return StoreReadOnly(location)
+            return self._read_only()
         if error.errno in _NO_ROOM:
             return StoreFull(location)
         return StoreMissing(location, f"{error.strerror}: {error.filename}")
@@ -335,6 +350,11 @@ def _code(error: Failure) -> int:
 def log_of(path: Path) -> Path:
     """The write-ahead log beside a database."""
     return path.with_name(f"{path.name}-wal")
+
+
+def _in_a_closed_folder(path: Path) -> bool:
+    """Whether a file may be read but none made beside it, as on a file system that is mounted read-only."""
+    return os.access(path, os.R_OK) and not os.access(path.parent, os.W_OK)
 
 
 def make_private_file(path: Path) -> None:

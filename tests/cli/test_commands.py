@@ -244,6 +244,7 @@ def test_settings_come_from_flag_environment_file_and_default_in_this_order(
     assert used() == f"{tmp_path}/file.db"
     monkeypatch.setenv("DELEGATION_TELEMETRY_DB", f"sqlite:///{tmp_path}/environment.db")
     assert used() == f"{tmp_path}/environment.db"
+    command("import", SAMPLES / "stopped", "--db", tmp_path / "flag.db")
     findings = json.loads(command("doctor", "--db", tmp_path / "flag.db", "--json").out)["findings"]
     assert findings[0]["text"].startswith(f"{tmp_path}/flag.db:")
 

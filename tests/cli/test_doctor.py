@@ -91,7 +91,7 @@ def test_a_client_of_a_version_that_was_never_tried_is_named(imported: Command, 
 
 def test_a_second_database_is_named(imported: Command, tmp_path: Path) -> None:
     other = str(tmp_path / "other.db")
-    imported("import", "--db", other, str(tmp_path))
+    imported("import", "--db", other, SAMPLES / "stopped")
     assert "telemetry.db exists too" in findings(imported, "--db", other)["databases"]["text"]
 
 

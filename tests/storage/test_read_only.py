@@ -5,14 +5,16 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Final
 
 import pytest
 
+from storage.errors import StoreReadOnly
 from storage.opening import open_store
-from storage.queries import Batch
+from storage.queries import ALL_KINDS, Batch, PageRequest, SpanFilter
+from storage.store import Store
 from tests.factories import a_span
 
 pytestmark = [
@@ -122,3 +124,51 @@ async def test_a_store_that_may_not_be_made_is_refused_until_it_may_be(path: Pat
     path.unlink()
     found = as_nobody(path, "444/555/read", "644/755/both")
     assert found[0] == "444/555/read StoreReadOnly"
+
+
+@pytest.fixture
+def mounted(tmp_path: Path) -> Iterator[Path]:
+    """A file system of its own."""
+    place = tmp_path / "mounted"
+    place.mkdir()
+    done = subprocess.run(["mount", "-t", "tmpfs", "none", str(place)], capture_output=True, check=False)
+    if done.returncode != 0:
+        pytest.skip("mounting is not allowed here")
+    yield place
+    subprocess.run(["umount", str(place)], check=True)
+
+
+def remount(place: Path, mode: str) -> None:
+    subprocess.run(["mount", "-o", f"remount,{mode}", str(place)], check=True)
+
+
+async def total(store: Store) -> int:
+    return (await store.find(SpanFilter(kinds=ALL_KINDS), PageRequest())).total
+
+
+async def test_on_a_file_system_that_is_mounted_read_only_all_is_read_and_nothing_written(mounted: Path) -> None:
+    store = open_store(str(mounted / "telemetry.db"))
+    await store.add(Batch(spans=[a_span()]))
+    await store.close()
+    remount(mounted, "ro")
+    assert [await total(store), await total(store)] == [1, 1]
+    with pytest.raises(StoreReadOnly, match=f"its folder {mounted} may not be written; give this user write access"):
+        await store.add(Batch(spans=[a_span()]))
+    remount(mounted, "rw")
+    await store.add(Batch(spans=[a_span()]))
+    assert await total(store) == 2
+    await store.close()
+
+
+async def test_a_log_beside_it_makes_the_reason_clear(mounted: Path) -> None:
+    path = mounted / "telemetry.db"
+    store = open_store(str(path))
+    await store.add(Batch(spans=[a_span()]))
+    kept = {one.name: one.read_bytes() for one in mounted.iterdir() if not one.name.endswith("-shm")}
+    await store.close()
+    for name, content in kept.items():
+        (mounted / name).write_bytes(content)
+    remount(mounted, "ro")
+    with pytest.raises(StoreReadOnly, match=r"which even reading needs while the log telemetry\.db-wal lies there"):
+        await total(store)
+    await store.close()

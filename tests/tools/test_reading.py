@@ -1,6 +1,7 @@
 """Resources, prompts and completions."""
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -55,6 +56,17 @@ async def test_a_session_and_a_span_can_be_read(client: Client, store: Store) ->
 async def test_what_does_not_exist_is_not_found(client: Client, uri: str) -> None:
     with pytest.raises(MCPError, match="nope"):
         await client.read_resource(uri)
+
+
+@pytest.mark.parametrize(
+    "uri", ["sessions", "stats", "routing", "session/session-1", "span/span-1"], ids=lambda uri: uri.partition("/")[0]
+)
+async def test_a_database_that_cannot_be_read_is_told_in_the_words_of_tools(
+    client: Client, tmp_path: Path, uri: str
+) -> None:
+    (tmp_path / "telemetry.db").write_bytes(b"this is no database" * 100)
+    with pytest.raises(MCPError, match=r"not a usable database .* restore a backup"):
+        await client.read_resource(f"delegation://{uri}")
 
 
 async def test_prompts_name_the_tool_and_treat_stored_text_as_data(client: Client) -> None:
