@@ -9,6 +9,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
+import anyio
+
 from mcp_server.analysis.routing.advice import Advice, advice
 from mcp_server.analysis.routing.arms import Arm, Profile, by_name
 from mcp_server.analysis.routing.decisions import Decision, Kind, Known, Question, decide
@@ -26,7 +28,7 @@ from mcp_server.service.offering import Offered, Offering
 from mcp_server.service.present import Present
 from mcp_server.service.shapes import rounded
 from mcp_server.service.similar_lessons import neighbours, quick_calls
-from storage.errors import StoreError
+from storage.errors import StoreError, StoreUnavailable
 from storage.queries import Dimension, Group, SpanFilter
 from storage.records import Offer, RoutingDecision
 from storage.store import Store
@@ -34,6 +36,8 @@ from storage.vocabulary import Level
 
 TYPES_SHOWN: Final = 12
 _REMEMBERED: Final = timedelta(seconds=60)
+_REMEMBERING_S: Final = 1.0
+"""An answer waits no longer for what is only written down: another process may hold the database for long."""
 _FEW: Final = 20
 """With fewer lessons every question is answered from what is there at that very moment."""
 _BY_ARM_AND_TYPE: Final = (Dimension.AGENT_TYPE, Dimension.MODEL, Dimension.TASK_TYPE)
@@ -136,13 +140,21 @@ class Advising:
         offered = await self._offered(asked, usage, task.task_type)
         told = advice(question, known, decide(question, known, offered.arms))
         decision = await self._decision(asked, kept, task, told, fitted)
-        cautions: list[str] = []
-        try:
-            await self._store.decisions.add(decision)
-        except StoreError as error:
-            cautions.append(f"this suggestion is not remembered: {str(error)[:120]}")
-        decision_id = None if cautions else decision.decision_id
-        return advice_object(told, task, offered.untried, decision_id, cautions)
+        caution = await self._remember(decision)
+        decision_id = decision.decision_id if caution is None else None
+        return advice_object(told, task, offered.untried, decision_id, [] if caution is None else [caution])
+
+    async def _remember(self, decision: RoutingDecision) -> str | None:
+        """Keep what was answered, but do not keep the answer waiting; why it may be lost, None where it is kept."""
+        with anyio.move_on_after(_REMEMBERING_S):
+            try:
+                await self._store.decisions.add(decision)
+            except StoreUnavailable as error:
+                return f"this suggestion is not remembered: {error.problem}"
+            except StoreError:
+                return "this suggestion is not remembered: `delegation-telemetry doctor` says what the database lacks"
+            return None
+        return "this suggestion may not be remembered: the database is busy"
 
     def soon(self) -> None:
         """Learn what is new while others go on, and leave it where hooks find it."""
