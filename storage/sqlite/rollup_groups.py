@@ -16,7 +16,7 @@ from storage.queries import Dimension, Essence, Group, SpanFilter
 from storage.sketch import added
 from storage.sqlite import groups, rows
 from storage.sqlite.rollups import COARSE, COARSE_KEY, DAY_US, FINE, KEY, SUMS, is_built
-from storage.sqlite.totals import Key, Totals
+from storage.sqlite.totals import Totals
 
 _ONE_DAY: Final = timedelta(days=1)
 _LAST_DAY: Final = datetime.max.replace(tzinfo=UTC).date().toordinal() - datetime(1970, 1, 1, tzinfo=UTC).toordinal()
@@ -40,7 +40,6 @@ _FEW: Final = frozenset({"n", "verified_n", "verified_success_n", "cost_n", "cos
 _FEW_TOTALS: Final = ", ".join(f"total({name})" if name in _FEW else "0.0" for name in SUMS)
 # Cell by cell, as the rows lie: otherwise SQLite would sort them with all their columns.
 _FROM: Final = "from rollup_cell cross join rollup on rollup.cell_id = rollup_cell.id where level = :level"
-_CELLS: Final = "select * from rollup_cell where level = :level"
 
 
 def group(connection: sqlite3.Connection, question: SpanFilter, by: Sequence[Dimension]) -> list[Group]:
@@ -120,28 +119,22 @@ class _Asked:
         conditions = "".join(f" and {_CONDITIONS[name]}" for name in parameters)
         is_coarse = question.project is None and all(one in KEY[:COARSE_KEY] or one in _TIMES for one in self.by)
         parameters["level"] = COARSE if is_coarse else FINE
-        timely = [one for one in self.by if one in _TIMES]
-        times = "".join(f", {_TIMES[one]} as {one.value}" for one in timely)
-        place = {one: 1 + timely.index(one) for one in timely}
-        cells = {row["id"]: row for row in self.connection.execute(_CELLS, {"level": parameters["level"]})}
         plain = self.connection.cursor()
         plain.row_factory = None  # tuples: thousands of rows are looked at
-
-        def key_of(row: tuple[Any, ...]) -> Key:
-            cell = cells[row[0]]
-            return tuple(row[place[one]] if one in place else cell[one.value] for one in self.by)
-
-        found = Totals()
-        start = 1 + len(timely)
-        cell_and_times = ", ".join(("rollup_cell.id", *(one.value for one in timely)))
+        times = [_TIMES[one] for one in self.by if one in _TIMES]
+        mark = ", ".join(("rollup_cell.id", *times))
+        key = ", ".join(_TIMES.get(one) or one.value for one in self.by)
+        places = slice(1 + len(times), 1 + len(times) + len(self.by))
+        found, keys = Totals(), {}
         totals = _FEW_TOTALS if self.brief else _TOTALS
-        grouped = f"select rollup_cell.id{times}, {totals} {_FROM}{conditions} group by {cell_and_times}"
+        grouped = f"select {', '.join(filter(None, (mark, key, totals)))} {_FROM}{conditions} group by {mark}"
         for row in plain.execute(grouped, parameters):
-            found.add(key_of(row), row[start:])
+            keys[row[: places.start]] = row[places]
+            found.add(row[places], row[places.stop :])
         if not self.brief:
-            each = f"select rollup_cell.id{times}, durations {_FROM}{conditions}"
-            for mark, counts in added(plain.execute(each, parameters)).items():
-                found.add_durations(key_of(mark), counts)
+            each = plain.execute(f"select {mark}, durations {_FROM}{conditions}", parameters)
+            for held, counts in added((row[:-1], row[-1]) for row in each).items():
+                found.add_durations(keys[held], counts)
         return found
 
 
