@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
-from typing import Final, Self, TypeVar
+from typing import Final, Self
 
 ACCURACY: Final = 0.019
 """Largest relative error of a quantile; a hair under 2 %, so that rounding does not exceed that."""
@@ -21,8 +21,6 @@ _MIDDLE: Final = 1 - ACCURACY  # 2 / (G + 1)
 _LANE_BITS: Final = 32
 _LANE_BYTES: Final = _LANE_BITS // 8
 _OFFSET_BYTES: Final = 2
-
-Mark = TypeVar("Mark")
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,23 +100,18 @@ class Sketch:
     @classmethod
     def from_bytes(cls, data: bytes) -> Self:
         """What `to_bytes` gave."""
-        return cls(_sum([data]))
+        return cls.of_all((data,))
 
-
-def added(marked: Iterable[tuple[Mark, bytes]]) -> dict[Mark, int]:
-    """The `counts` of thousands of sketches, added up by what marks them.
-
-    Args:
-        marked: any mark, and what `Sketch.to_bytes` gave.
-    """
-    found: dict[Mark, list[bytes]] = {}
-    for mark, data in marked:
-        held = found.get(mark)
-        if held is None:
-            found[mark] = [data]
-        else:
-            held.append(data)
-    return {mark: _sum(sketches) for mark, sketches in found.items()}
+    @classmethod
+    def of_all(cls, sketches: Iterable[bytes]) -> Self:
+        """The sum of sketches, thousands of them if need be, each as `to_bytes` gave it."""
+        known = [(data[0] | data[1] << 8, data) for data in sketches if data]
+        # Lifted only above the lowest of all: what is added is shorter then.
+        base = min([lowest for lowest, _ in known], default=0)
+        digits = [
+            int.from_bytes(data[_OFFSET_BYTES:], "little") << (lowest - base) * _LANE_BITS for lowest, data in known
+        ]
+        return cls(sum(digits) << base * _LANE_BITS)
 
 
 def bucket_weight(value: int) -> int:
@@ -132,17 +125,6 @@ def _bucket(value: int) -> int:
 
 def _representative(place: int) -> float:
     return 0.0 if place == 0 else _MIDDLE * math.exp((place - 1) * _LOG_BASE)
-
-
-def _sum(sketches: Sequence[bytes]) -> int:
-    """The counts of at least one sketch."""
-    # Lifted only above the lowest of all, since what is added is shorter then. The sketch of nothing has no bytes.
-    known = [(int.from_bytes(data[:_OFFSET_BYTES], "little"), data) for data in sketches if data]
-    if not known:
-        return 0
-    base = min(lowest for lowest, _ in known)
-    digits = [int.from_bytes(data[_OFFSET_BYTES:], "little") << (lowest - base) * _LANE_BITS for lowest, data in known]
-    return sum(digits) << base * _LANE_BITS
 
 
 def _lowest(counts: int) -> int:

@@ -2,7 +2,7 @@
 
 import json
 from bisect import bisect_right
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import accumulate
 from typing import Any, Final
 
@@ -73,14 +73,14 @@ def _few(limit: int) -> int:
 def _longest(items: Sequence[dict[str, Any]]) -> tuple[int, int]:
     """The length of the longest string and of the longest list in some items: what is short is not worth a try."""
     string = sequence = 0
-    waiting: list[Any] = [value for item in items for value in item.values()]
+    waiting: list[Iterable[Any]] = [item.values() for item in items]
     while waiting:
-        value = waiting.pop()
-        if isinstance(value, str):
-            string = max(string, len(value))
-        elif isinstance(value, dict):
-            waiting += value.values()
-        elif isinstance(value, list):
-            sequence = max(sequence, len(value))
-            waiting += value
+        for value in waiting.pop():
+            if isinstance(value, str):
+                string = max(string, len(value))
+            elif isinstance(value, dict):
+                waiting.append(value.values())
+            elif isinstance(value, list):
+                sequence = max(sequence, len(value))
+                waiting.append(value)
     return string, sequence

@@ -13,8 +13,9 @@ from typing import Any, Final
 
 from storage.fields import well_formed
 from storage.queries import Dimension, Essence, Group, SpanFilter
-from storage.sketch import added
+from storage.sketch import Sketch
 from storage.sqlite import groups, rows
+from storage.sqlite.functions import SUM_OF_SKETCHES
 from storage.sqlite.rollups import COARSE, COARSE_KEY, DAY_US, FINE, KEY, SUMS, is_built
 from storage.sqlite.totals import Totals
 
@@ -27,6 +28,8 @@ _TIMES: Final = {
     Dimension.DAY: f"strftime('%Y-%m-%d', {_DAY})",
     Dimension.WEEK: f"strftime('%Y-%m-%d', {_DAY}, '-6 days', 'weekday 1')",
 }
+_ORDERED: Final = {Dimension.DAY: "day"}
+"""What the rows of a cell are in the order of: then SQLite need not sort them."""
 _CONDITIONS: Final = {
     "agent_types": "agent_type in (select value from json_each(:agent_types))",
     "model": "model = :model",
@@ -35,9 +38,9 @@ _CONDITIONS: Final = {
     "first": "day >= :first",
     "end": "day < :end",
 }
-_TOTALS: Final = ", ".join(f"total({name})" for name in SUMS)
+_ALL: Final = f"{', '.join(f'total({name})' for name in SUMS)}, {SUM_OF_SKETCHES}(durations)"
 _FEW: Final = frozenset({"n", "verified_n", "verified_success_n", "cost_n", "cost_nano_usd"})
-_FEW_TOTALS: Final = ", ".join(f"total({name})" if name in _FEW else "0.0" for name in SUMS)
+_ESSENCE: Final = f"{', '.join(f'total({name})' if name in _FEW else '0.0' for name in SUMS)}, x''"
 # Cell by cell, as the rows lie: otherwise SQLite would sort them with all their columns.
 _FROM: Final = "from rollup_cell cross join rollup on rollup.cell_id = rollup_cell.id where level = :level"
 
@@ -120,21 +123,13 @@ class _Asked:
         is_coarse = question.project is None and all(one in KEY[:COARSE_KEY] or one in _TIMES for one in self.by)
         parameters["level"] = COARSE if is_coarse else FINE
         plain = self.connection.cursor()
-        plain.row_factory = None  # tuples: thousands of rows are looked at
-        times = [_TIMES[one] for one in self.by if one in _TIMES]
-        mark = ", ".join(("rollup_cell.id", *times))
-        key = ", ".join(_TIMES.get(one) or one.value for one in self.by)
-        places = slice(1 + len(times), 1 + len(times) + len(self.by))
-        found, keys = Totals(), {}
-        totals = _FEW_TOTALS if self.brief else _TOTALS
-        grouped = f"select {', '.join(filter(None, (mark, key, totals)))} {_FROM}{conditions} group by {mark}"
-        for row in plain.execute(grouped, parameters):
-            keys[row[: places.start]] = row[places]
-            found.add(row[places], row[places.stop :])
-        if not self.brief:
-            each = plain.execute(f"select {mark}, durations {_FROM}{conditions}", parameters)
-            for held, counts in added((row[:-1], row[-1]) for row in each).items():
-                found.add_durations(keys[held], counts)
+        plain.row_factory = None
+        cells = ", ".join(("rollup_cell.id", *(_ORDERED.get(one) or _TIMES[one] for one in self.by if one in _TIMES)))
+        keys = "".join(f"{_TIMES.get(one) or one.value}, " for one in self.by)
+        sums, key = _ESSENCE if self.brief else _ALL, len(self.by)
+        found = Totals()
+        for row in plain.execute(f"select {keys}{sums} {_FROM}{conditions} group by {cells}", parameters):
+            found.add(row[:key], row[key:-1], Sketch.from_bytes(row[-1]).counts)
         return found
 
 
