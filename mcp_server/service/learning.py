@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 import anyio
+import anyio.to_thread
 
 from mcp_server.analysis.routing.arms import Arm
 from mcp_server.analysis.routing.forecasts import Router, Strategy
@@ -20,6 +21,8 @@ LESSONS_AT_ONCE: Final = 500
 """So many are learned from before one answer; the others before the next ones."""
 _TRIES: Final = 3
 _GROWTH: Final = 1.25
+_LONG: Final = 1_000
+"""Sums of lessons from which a fit is left to a thread."""
 _NOTHING: Final = History({}, Count(), {}, {})
 
 
@@ -100,7 +103,7 @@ class Learning:
         """Nothing was judged for the first time: if anything changed, it was judged otherwise, or taken away."""
         folded = Folded(await self._lessons.sums())
         if self._through != before.through or not folded.total.is_as(self._seen):
-            self._fit(folded, watches)
+            await self._fit(folded, watches)
         self._seen, self._through = replace(folded.total), before.through
 
     async def _learn(self, before: Learned, fresh: Sequence[Lesson], watches: "_Watches") -> None:
@@ -111,11 +114,11 @@ class Learning:
             for lesson in fresh:
                 folded.change(lesson, lesson.epoch, -1)
             if self._through != before.through:
-                self._fit(folded, watches)
+                await self._fit(folded, watches)
             self._seen = replace(folded.total)
         for lesson in fresh:
             if folded is not None and self._is_stale() and self._seen.n >= _GROWTH * self._fitted.lessons_n:
-                self._fit(folded, watches)
+                await self._fit(folded, watches)
             cell = cell_of(lesson)
             expected = self._fitted.router.forecasts(cell.profile, [cell.arm])[cell.arm].p
             epoch = watches.look_at(lesson, expected)
@@ -123,7 +126,7 @@ class Learning:
             if folded is not None:
                 folded.change(lesson, epoch, 1)
         if folded is not None:
-            self._fit(folded, watches)  # it was read anyhow
+            await self._fit(folded, watches)  # it was read anyhow
 
     async def _remember(self, before: Learned, fresh: Sequence[Lesson], watches: "_Watches") -> bool:
         learned = Learned(through=fresh[-1].number, arms=watches.changed())
@@ -136,7 +139,7 @@ class Learning:
         if is_ours:
             self._through = learned.through
             if self._is_stale():
-                self._fit(Folded(await self._lessons.sums()), watches)
+                await self._fit(Folded(await self._lessons.sums()), watches)
         return is_ours
 
     async def _mark(self, version: int, fresh: Sequence[Lesson]) -> None:
@@ -151,9 +154,15 @@ class Learning:
     def _is_stale(self) -> bool:
         return is_stale(self._fitted.lessons_n, self._seen.n)
 
-    def _fit(self, folded: Folded, watches: "_Watches") -> None:
-        learned = history(folded.rollups(), watches.epoch_by_arm())
-        self._fitted = Fitted(learned, self._strategy(learned, self._fitted.router))
+    async def _fit(self, folded: Folded, watches: "_Watches") -> None:
+        rollups, epochs, earlier = folded.rollups(), watches.epoch_by_arm(), self._fitted.router
+
+        def fit() -> Fitted:
+            learned = history(rollups, epochs)
+            return Fitted(learned, self._strategy(learned, earlier))
+
+        # A long history takes a while, in which others want answers.
+        self._fitted = await anyio.to_thread.run_sync(fit) if len(rollups) > _LONG else fit()
 
 
 class _Watches:

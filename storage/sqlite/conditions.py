@@ -22,15 +22,22 @@ _CONDITIONS: Final = {
     "min_cost_usd": "cost_usd >= :min_cost_usd",
     "words": "id in (select rowid from span_words where span_words match :words)",
 }
+_COMMON_WORDS: Final = "+id in (select rowid from span_words where span_words match :words)"
+"""Words that are in too many delegations to look at each of these: rows are found in another way, then tested."""
 _ONLY_DELEGATIONS: Final = "kind = 'delegation'"  # spelt out, so that the partial indexes serve it
 _KINDS: Final = "kind in (select value from json_each(:kinds))"
 
 
-def where(question: SpanFilter) -> tuple[str, dict[str, Any]]:
-    """The condition that the rows of `span` must meet, and its parameters."""
+def where(question: SpanFilter, *, common_words: bool = False) -> tuple[str, dict[str, Any]]:
+    """The condition that the rows of `span` must meet, and its parameters.
+
+    Args:
+        question: what is meant.
+        common_words: whether its words are in so many delegations that their rows are not looked up one by one.
+    """
     parameters: dict[str, Any] = {name: value for name in _CONDITIONS if (value := getattr(question, name)) is not None}
     parameters |= {name: well_formed(value) for name, value in parameters.items() if isinstance(value, str)}
-    conditions = [_CONDITIONS[name] for name in parameters]
+    conditions = [_COMMON_WORDS if common_words and name == "words" else _CONDITIONS[name] for name in parameters]
     for name in ("since", "until"):
         if name in parameters:
             parameters[name] = rows.microseconds(parameters[name])

@@ -7,11 +7,15 @@ from typing import Final
 from storage.fields import clip
 from storage.queries import Dimension, Measure, Page, PageRequest, SpanFilter
 from storage.records import Span
-from storage.sqlite import conditions, cursors, groups, rows
+from storage.sqlite import conditions, cursors, groups, rows, search
 
 _HEAD_BYTES: Final = 256
-_TOTAL: Final = "select count(*) from span where "
-_PAGE: Final = "select id, started_us from span where "
+_COMMON: Final = 2_000
+"""Words in more delegations than this are common."""
+_FILTERED: Final = ("agent_types", "model", "task_type", "outcome", "status", "project", "min_cost_usd")
+_TOTAL: Final = "select count(*) from {table} where "
+_FOUND: Final = "select id, started_us from {table} where "
+_PAGE: Final = _FOUND.format(table="span")
 _NEWEST_FIRST: Final = " order by started_us desc, id desc limit :limit"
 _AFTER: Final = " and (started_us, id) < (:after_us, :after_id)"
 _WHOLE: Final = """
@@ -40,9 +44,15 @@ _DISTINCT: Final = {
 
 def find(connection: sqlite3.Connection, question: SpanFilter, request: PageRequest) -> Page[Span]:
     """One page of the spans that match, with their texts."""
-    condition, parameters = conditions.where(question)
-    total = connection.execute(_TOTAL + condition, parameters).fetchone()[0]
-    statement = _PAGE + condition
+    holding = None if question.words is None else search.how_many_hold(connection, question.words)
+    is_common = holding is not None and holding > _COMMON
+    table = _table(question, common_words=is_common)
+    condition, parameters = conditions.where(question, common_words=is_common)
+    if holding is not None and question == SpanFilter(words=question.words):
+        total = holding
+    else:
+        total = connection.execute(_TOTAL.format(table=table) + condition, parameters).fetchone()[0]
+    statement = _FOUND.format(table=table) + condition
     if request.after is not None:
         us, number = cursors.decode(request.after, int)
         statement += _AFTER
@@ -52,6 +62,16 @@ def find(connection: sqlite3.Connection, question: SpanFilter, request: PageRequ
     following = cursors.encode(found[-1]["started_us"], found[-1]["id"]) if more else None
     whole = connection.execute(_WHOLE, {"ids": json.dumps([row["id"] for row in found])})
     return Page(items=[rows.span_of(row, texts=True) for row in whole], total=total, next=following)
+
+
+def _table(question: SpanFilter, *, common_words: bool) -> str:
+    """From where rows are best read: SQLite knows nothing of how many there are of which kind."""
+    if question.kinds != SpanFilter().kinds or question.session_id is not None:
+        return "span"
+    if question.words is not None and not common_words:
+        return "span"  # by the few rows that hold them
+    is_filtered = any(getattr(question, name) is not None for name in _FILTERED)
+    return f"span indexed by {'delegation_by_filter' if is_filtered else 'delegation_by_start'}"
 
 
 def newest(connection: sqlite3.Connection, question: SpanFilter, limit: int) -> list[Span]:
