@@ -183,6 +183,10 @@ class Store(Protocol):
         """All rewards of a span, or of a session as a whole: newest first, none left out."""
         ...
 
+    async def reward(self, reward_id: str) -> Reward | None:
+        """The reward of this id, whatever it judges, or None where there is none."""
+        ...
+
     async def resolve(self, target_id: str) -> list[Target]:
         """What an id may mean: a span, an agent, a tool use or a session. Empty where it is unknown."""
         ...

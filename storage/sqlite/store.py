@@ -104,6 +104,9 @@ class SqliteStore:
     async def rewards(self, target: Target) -> list[Reward]:
         return await self._engine.read(partial(rewards.of_target, target=target))
 
+    async def reward(self, reward_id: str) -> Reward | None:
+        return await self._engine.read(partial(rewards.one, reward_id=reward_id))
+
     async def resolve(self, target_id: str) -> list[Target]:
         return await self._engine.read(partial(sessions.resolve, target_id=target_id))
 

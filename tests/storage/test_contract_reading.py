@@ -278,6 +278,11 @@ async def test_all_rewards_of_a_target_are_told_newest_first(store: Store) -> No
     assert await store.rewards(Target(session_id="session-1", span_id="one")) == [new, old]
     assert await store.rewards(Target(session_id="session-1", span_id=None)) == [of_main, of_session]
     assert await store.rewards(Target(session_id="missing", span_id=None)) == []
+    assert [await store.reward(one) for one in (new.reward_id, of_session.reward_id, "missing")] == [
+        new,
+        of_session,
+        None,
+    ]
 
 
 async def test_an_id_is_resolved_to_all_that_it_may_mean(store: Store) -> None:
