@@ -22,6 +22,7 @@ from mcp_server.ingest.texts import TextKeeper
 from mcp_server.service import offering
 from mcp_server.service.advice_object import advice_object, arm_object
 from mcp_server.service.briefing import Briefing
+from mcp_server.service.errors import BadArgument
 from mcp_server.service.learning import Fitted, Learning
 from mcp_server.service.model_aliases import recent_aliases
 from mcp_server.service.offering import Offered, Offering
@@ -119,7 +120,13 @@ class Advising:
         """Which arm a task should be delegated to, or to do it inline, to ask, or that nobody can know; remembered.
 
         The answer has at most 1,500 characters of JSON.
+
+        Raises:
+            BadArgument: task or task_type is blank.
         """
+        for name, text in (("task", asked.task), ("task_type", asked.task_type)):
+            if text is not None and not text.strip():
+                raise BadArgument(name, text, "it is blank; say what is to be done, or leave task_type out")
         await self._present.fresh()
         task = self._classified(asked)
         fitted = await self.learning.known()

@@ -189,8 +189,8 @@ class Reporting:
             page = await self._newest(question, limit, cursor, asked)
         else:
             found = await similar.delegations(self._store, similar_to, question)
-            alike = {one.item.span_id: one.similarity for one in found}
-            page = _page([one.item for one in found], limit, cursor, asked)
+            alike = dict(found)
+            page = await self._most_similar(list(alike), limit, cursor, asked)
         answer: dict[str, Any] = {
             "delegations": [_found_object(span, alike.get(span.span_id)) for span in page.items],
             "returned": len(page.items),
@@ -216,6 +216,17 @@ class Reporting:
         except BadCursor as error:
             raise BadArgument("cursor", cursor, "pass next_cursor exactly as it was returned") from error
         return replace(page, next=None if page.next is None else cursors.encode(page.next, *asked))
+
+    async def _most_similar(self, span_ids: Sequence[str], limit: int, cursor: str | None, asked: Asked) -> Page[Span]:
+        start = _start(span_ids, cursor, asked)
+        chosen = span_ids[start : start + limit]
+        # Pruning may have taken some of them meanwhile.
+        whole = await self._store.spans(chosen)
+        return Page(
+            items=[whole[span_id] for span_id in chosen if span_id in whole],
+            total=len(span_ids),
+            next=cursors.encode(chosen[-1], *asked) if start + limit < len(span_ids) else None,
+        )
 
     async def sessions(self, *, cursor: str | None = None, limit: int = PAGE) -> dict[str, Any]:
         """Sessions, latest activity first."""
@@ -260,14 +271,7 @@ class Reporting:
         ]
 
 
-def _page(found: list[Span], limit: int, cursor: str | None, asked: Asked) -> Page[Span]:
-    start = _start([span.span_id for span in found], cursor, asked)
-    items = found[start : start + limit]
-    more = start + limit < len(found)
-    return Page(items=items, total=len(found), next=cursors.encode(items[-1].span_id, *asked) if more else None)
-
-
-def _start(span_ids: list[str], cursor: str | None, asked: Asked) -> int:
+def _start(span_ids: Sequence[str], cursor: str | None, asked: Asked) -> int:
     """Where to go on after the span at which a cursor stands."""
     if cursor is None:
         return 0

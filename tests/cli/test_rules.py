@@ -250,6 +250,7 @@ def test_without_evidence_there_is_no_file_and_no_block(command: Command, tmp_pa
 
 def test_rules_that_are_no_longer_learned_go(command: Command, db: Path, file: Path, tmp_path: Path) -> None:
     command("rules", "--db", db, file, "--yes")
+    keep(tmp_path / "empty.db", [])
     done = command("rules", "--db", tmp_path / "empty.db", file, "--yes")
     assert "nothing is learned any longer" in done.err
     assert file.read_bytes() == FOREIGN

@@ -10,6 +10,11 @@ import pytest
 from mcp import Client
 from mcp.types import TextResourceContents
 
+from mcp_server.cli.app import App
+from mcp_server.cli.serve import services
+from mcp_server.server import build_server
+from mcp_server.service.guessing import TypeGuesser
+from mcp_server.settings import Settings
 from storage.queries import Batch, PageRequest
 from storage.records import Reward, RoutingDecision, Span
 from storage.store import Store
@@ -269,6 +274,26 @@ async def test_a_delegation_follows_one_decision_only_however_often_it_is_told(s
     assert [one.span_id for one in await _decisions(store)].count("the-one") == 1
     await ask("record_spans", spans=[row | {"span_id": "the-next"}])
     assert {one.span_id for one in await _decisions(store)} == {"the-one", "the-next"}
+
+
+@pytest.mark.parametrize("blank", [{"task": " \n"}, {"task": TASK, "task_type": " "}], ids=["task", "task type"])
+async def test_a_blank_question_is_refused_and_not_remembered(store: Store, ask: Ask, blank: dict[str, str]) -> None:
+    assert "it is blank" in await ask.refused("suggest_routing", **blank)
+    assert await _decisions(store) == []
+
+
+async def test_where_no_client_names_a_session_a_process_is_one(store: Store, tmp_path: Path) -> None:
+    settings = Settings(db="unused", claude_config=tmp_path, spool=tmp_path / "spool", spool_of_last_resort=tmp_path)
+    app = App(settings, store, TypeGuesser())
+    async with Client(build_server(services(app))) as client:
+        ask = Ask(client)
+        answer = await ask("suggest_routing", task=TASK, task_type="search", complexity="high")
+        recorded = (await ask("record_spans", spans=[{"agent_type": "Explore", "task": TASK}]))["results"][0]
+        assert (await ask("get_trajectory"))["session_id"] == recorded["session_id"]
+    decision = await store.decisions.get(answer["decision_id"])
+    assert decision is not None
+    assert (decision.span_id, decision.session_id) == (recorded["span_id"], recorded["session_id"])
+    assert (await store.spans([recorded["span_id"]]))[recorded["span_id"]].complexity == "high"
 
 
 async def test_a_caller_may_say_which_decision_it_follows(store: Store, ask: Ask) -> None:
