@@ -60,7 +60,7 @@ async def test_what_is_learned_is_left_for_hooks(store: Store, tmp_path: Path) -
 
 
 async def test_agents_that_nobody_ever_judged_take_nothing_from_the_table(store: Store, tmp_path: Path) -> None:
-    await _judge(store, "Explore", [1.0] * 20)
+    await _judge(store, "Explore", [1.0] * 17 + [0.0] * 3)
     await _judge(store, "Plan", [1.0, 1.0, 0.0, 0.0] * 5)
     junk = [a_span(agent_type=f"junk{place}", model=None, task="anything") for place in range(6)]
     await store.add(Batch(spans=junk))
