@@ -5,7 +5,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
-from storage.lessons import Learned, Lesson, LessonSum, Taught, Vocabulary
+from storage.lessons import Learned, Lesson, LessonSum, TaskHead, Taught, Vocabulary
 from storage.queries import (
     ALL_KINDS,
     Added,
@@ -201,8 +201,8 @@ class Store(Protocol):
         """How rare words are in the tasks of all delegations; an engine may count the heads of outputs as well."""
         ...
 
-    async def holding(self, words: Sequence[str], question: SpanFilter, limit: int) -> list[Span]:
-        """Delegations that match and hold any of these words, best match first, with their texts.
+    async def holding(self, words: Sequence[str], question: SpanFilter, limit: int) -> list[TaskHead]:
+        """Delegations that match and hold any of these words, best match first, with the heads of their tasks.
 
         The words are looked for where `vocabulary` counts them; texts that hold many common words may be left out.
         """

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from storage.errors import BadCursor
-from storage.lessons import Vocabulary
+from storage.lessons import TaskHead, Vocabulary
 from storage.queries import AGENT_RUNS, ALL_KINDS, CALLS, Batch, Measure, Page, PageRequest, SpanFilter, Target
 from storage.records import ReadPosition, Session, Span
 from storage.store import Store
@@ -332,7 +332,7 @@ async def test_how_rare_words_are_in_tasks_and_which_delegations_hold_them(store
     assert 10 / 3 <= found.mean_length <= 11 / 3  # an engine may take read_position for two words
     assert [one.span_id for one in await store.holding(["find", "parser"], SpanFilter(), 9)] == ["a", "c"]
     assert [one.span_id for one in await store.holding(["read_position"], SpanFilter(), 9)] == ["c"]
-    assert [one.task for one in await store.holding(["the"], SpanFilter(), 2)] == [tasks["c"], tasks["b"]]
+    assert await store.holding(["the"], SpanFilter(), 2) == [TaskHead("c", tasks["c"]), TaskHead("b", tasks["b"])]
     assert await store.holding(["the"], SpanFilter(agent_types=frozenset()), 9) == []
     assert await store.holding(["unheard", '"', ""], SpanFilter(), 9) == []
     await store.prune(before=at(99))
