@@ -15,7 +15,7 @@ from mcp_server.analysis.routing.decisions import Decision, Kind, Known, Questio
 from mcp_server.analysis.routing.ranking import propensities
 from mcp_server.analysis.routing.rollups import History
 from mcp_server.analysis.routing.utility import Preference, Usage
-from mcp_server.analysis.tasks import TYPE_CLASSIFIERS, Classified, Origin, classified
+from mcp_server.analysis.tasks import Classified, Origin, classified
 from mcp_server.ingest.texts import TextKeeper
 from mcp_server.service import offering
 from mcp_server.service.advice_object import advice_object, arm_object
@@ -185,7 +185,7 @@ class Advising:
 
     def _classified(self, asked: Asked) -> Classified:
         """Type and complexity; a type that nobody states is guessed by the rules that delegations are stored with."""
-        found = classified([asked.task], asked.task_type, asked.complexity, TYPE_CLASSIFIERS)
+        found = classified([asked.task], asked.task_type, asked.complexity)
         guess = self._keep.guess(asked.task) if found.type_origin is not Origin.CALLER else None
         if guess is None:
             return found
