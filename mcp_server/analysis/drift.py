@@ -7,8 +7,9 @@ The first 30 rewards give a careful baseline. Then, for a reward x:
 
 Above 200 is worth watching, above 1000 an alarm, after which a new baseline is taken. Improvement is the mirror image,
 1 - x. As the careful baseline never holds a perfect or a hopeless arm, an alarm is told only where the mean since the
-change is at least 0.05 beyond the plain mean of the 30. Source: Shin, Ramdas and Rinaldo, "E-detectors" (2022). Within 200 stationary rewards an alarm is false in about
-5 of 100 arms; a success rate that halves is noticed in 84 of 100, half of them within 62 rewards.
+change is at least 0.05 beyond the plain mean of the 30. Source: Shin, Ramdas and Rinaldo, "E-detectors" (2022). Within
+200 stationary rewards an alarm is false in about 5 of 100 arms; a success rate that halves is noticed in 84 of 100,
+half of them within 62 rewards.
 """
 
 import math

@@ -46,7 +46,10 @@ def _print_totals(totals: Figures, compared_with: Mapping[str, str] | None) -> N
     took = "duration unknown"
     if times["median"] is not None:
         took = f"half took up to {duration(times['median'])}, one in twenty over {duration(times['p95'])}"
-    tools = f"{counted(totals['tool_calls'], 'tool call')}, {count(totals['tool_errors'])} failed"
+    tools = "tool calls not counted"
+    if totals["tool_calls"] is not None:
+        failed = "failures not counted" if totals["tool_errors"] is None else f"{count(totals['tool_errors'])} failed"
+        tools = f"{counted(totals['tool_calls'], 'tool call')}, {failed}"
     click.echo(f"{cost}. {_tokens(totals)} tokens; {tools}; {took}.")
     trend = totals.get("trend")
     if trend is not None and compared_with is not None:

@@ -2,14 +2,16 @@
 
 import json
 import sqlite3
-from collections.abc import Sequence
-from typing import Final
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any, Final
 
 from storage.outcomes import SAYS_NOTHING, SUCCESS_FROM
-from storage.queries import Dimension, SpanFilter
+from storage.queries import Dimension, Group, SpanFilter
 from storage.sketch import Sketch
-from storage.sqlite import conditions
-from storage.sqlite.rollups import MICRO, NANO, SUMS, TOKENS
+from storage.sqlite import conditions, rows
+from storage.sqlite.rollups import DAY_US, MICRO, NANO, SUMS, TOKENS
 from storage.sqlite.totals import Totals
 from storage.vocabulary import VERIFIED, Outcome, RewardSource, Status, Tier
 
@@ -58,6 +60,8 @@ _EXPRESSIONS: Final = {
 _SUMS: Final = ", ".join(_EXPRESSIONS[name] for name in SUMS)
 _DURATIONS: Final = "json_group_array(duration_ms) filter (where duration_ms is not null)"
 
+_DAYS: Final = {Dimension.DAY: 1, Dimension.WEEK: 7}
+
 
 def totals(
     connection: sqlite3.Connection, question: SpanFilter, by: Sequence[Dimension], *, durations: bool = True
@@ -73,3 +77,42 @@ def totals(
     for row in plain.execute(f"select {keys}{_SUMS}, {last} from span where {condition} group by {places}", parameters):
         found.add(row[: len(by)], row[len(by) : -1], Sketch.of(json.loads(row[-1])).counts)
     return found
+
+
+def with_unknown(connection: sqlite3.Connection, question: SpanFilter, groups: Sequence[Group]) -> list[Group]:
+    """Groups as sums make them, but with None for calls that add up to 0 because nobody counted them.
+
+    Sums cannot tell the one from the other: the spans are asked, of each such group until one of them knows.
+    """
+    return [
+        replace(
+            group,
+            tool_calls=group.tool_calls or _nothing(connection, question, group.key, "tool_call_count"),
+            tool_errors=group.tool_errors or _nothing(connection, question, group.key, "tool_error_count"),
+        )
+        for group in groups
+    ]
+
+
+def _nothing(
+    connection: sqlite3.Connection, question: SpanFilter, key: Mapping[str, str | None], column: str
+) -> int | None:
+    """0 where a delegation of the group has a count, None where none has."""
+    condition, parameters = conditions.where(question)
+    for name, value in key.items():
+        more, values = _of_key(Dimension(name), value)
+        condition += f" and {more}"
+        parameters |= values
+    found = connection.execute(f"select 1 from span where {condition} and {column} is not null limit 1", parameters)
+    return None if found.fetchone() is None else 0
+
+
+def _of_key(dimension: Dimension, value: str | None) -> tuple[str, dict[str, Any]]:
+    days = _DAYS.get(dimension)
+    if days is None or value is None:
+        return f"{EXPRESSIONS[dimension]} is :key_{dimension}", {f"key_{dimension}": value}
+    start = rows.microseconds(datetime.fromisoformat(value).replace(tzinfo=UTC))  # as a range, which an index serves
+    return (
+        f"started_us >= :from_{dimension} and started_us < :to_{dimension}",
+        {f"from_{dimension}": start, f"to_{dimension}": start + days * DAY_US},
+    )
