@@ -6,6 +6,7 @@ from typing import Any, Final
 
 import click
 
+from mcp_server.analysis.plurals import counted
 from mcp_server.cli.app import App, database_option, json_option, run
 from mcp_server.cli.rendering import NOTHING, count, duration, moment, money, print_json, print_table, share
 
@@ -64,7 +65,7 @@ def _print(answer: Mapping[str, Any]) -> None:
     judged, happened = answer["judged"], answer["happened"]
     older = f", the newest {count(judged['limit'])}: older ones left out" if judged["older_left_out"] else ""
     click.echo(
-        f"{count(judged['n'])} judged delegations ({count(judged['verified_n'])} verified),"
+        f"{counted(judged['n'], 'judged delegation')} ({count(judged['verified_n'])} verified),"
         f" {moment(judged['first'])} to {moment(judged['last'])}{older}"
     )
     click.echo(

@@ -5,10 +5,10 @@ from typing import Any, Final
 
 import click
 
+from mcp_server.analysis.plurals import counted
 from mcp_server.cli.rendering import (
     NOTHING,
     count,
-    counted,
     duration,
     moment,
     money,
@@ -103,7 +103,7 @@ def print_arms(answer: Mapping[str, Any]) -> None:
         )
         for arm in answer["arms"]
     ]
-    print_table(("agent", "model", "n", "net credit", "90 %", "not judged"), rows, right=_FIGURES)
+    print_table(("agent", "model", "n", "net credit", "90 %", "sessions not judged"), rows, right=_FIGURES)
     left_out = ", older ones left out" if answer["sessions_left_out"] else ""
     click.echo(f"\nover {counted(answer['sessions'], 'session')}{left_out}")
 

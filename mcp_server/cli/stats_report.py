@@ -5,15 +5,19 @@ from typing import Any, Final
 
 import click
 
-from mcp_server.cli.rendering import NOTHING, count, counted, duration, money, parts, print_table, share
+from mcp_server.analysis.plurals import counted
+from mcp_server.cli.rendering import NOTHING, count, duration, money, parts, print_table, share
 from mcp_server.service.standing import Pair, by_cost_per_success, by_success
 
 Figures = Mapping[str, Any]
 
+_MANY: Final = 10
 NOT_ENOUGH: Final = "not enough data"
-_RIGHT: Final = frozenset({"n", "judged", "cost", "share", "per success", "tokens", "tools", "median", "p95", "trend"})
+_RIGHT: Final = frozenset(
+    {"n", "judged", "cost", "share", "per success", "tokens", "tools", "median", "p95", "change of n"}
+)
 # The first go first where a terminal is too narrow for all.
-_SPARE: Final = ("tools", "tokens", "statuses", "p95", "trend", "median", "share", "per success")
+_SPARE: Final = ("tools", "tokens", "statuses", "p95", "change of n", "median", "share", "per success")
 
 
 def print_stats(answer: Mapping[str, Any], limit: int | None = None) -> None:
@@ -68,7 +72,9 @@ def _judged(totals: Figures) -> str:
 
 
 def _changes(trend: Figures) -> str:
-    told = [f"{trend['n']:+,} delegations (then {count(trend['n_before'])})"]
+    told = [
+        f"{trend['n']:+,} {'delegation' if abs(trend['n']) == 1 else 'delegations'} (then {count(trend['n_before'])})"
+    ]
     if trend["cost_usd"] is not None:
         told.append(f"{'-' if trend['cost_usd'] < 0 else '+'}{money(abs(trend['cost_usd']))}")
     success = trend["success"]
@@ -84,9 +90,9 @@ def _print_groups(groups: Sequence[Figures], totals: Figures) -> None:
     rows.append(_row(["all", *[""] * (len(keys) - 1)], {**totals, "cost_share": None}))
     columns = (
         *(key.replace("_type", "") if key == "agent_type" else key.replace("_", " ") for key in keys), "n", "statuses",
-        "judged", "success (90 %)", "cost", "share", "per success", "tokens", "tools", "median", "p95", "trend",
+        "judged", "success (90 %)", "cost", "share", "per success", "tokens", "tools", "median", "p95", "change of n",
     )  # fmt: skip
-    spare = _SPARE if any(group["trend"] for group in groups) else ("trend", *_SPARE)
+    spare = _SPARE if any(group["trend"] for group in groups) else ("change of n", *_SPARE)
     empty = {name for place, name in enumerate(columns) if name in spare and all(row[place] == NOTHING for row in rows)}
     kept = [place for place, name in enumerate(columns) if name not in empty]
     print_table(
@@ -121,6 +127,9 @@ def _print_standing(groups: Sequence[Figures]) -> None:
     if success is not None:
         click.echo(f"\nbest:  {_success_of(success.first)}")
         click.echo(f"worst: {_success_of(success.last)}{_doubt(success)}")
+        rated = sum(group["success"] is not None for group in groups)
+        if rated > _MANY:
+            click.echo(f"(of {rated} groups compared, the best looks better than it is, and the worst worse)")
     if cost is not None:
         click.echo(f"\nmost efficient: {_cost_of(cost.first)}")
         click.echo(f"most wasteful:  {_cost_of(cost.last)}")
