@@ -12,7 +12,7 @@ from storage.queries import Dimension, Group, SpanFilter
 from storage.sketch import Sketch
 from storage.sqlite import conditions, rows
 from storage.sqlite.rollups import DAY_US, MICRO, NANO, SUMS, TOKENS
-from storage.sqlite.totals import Totals
+from storage.sqlite.totals import Key, Totals
 from storage.vocabulary import VERIFIED, Outcome, RewardSource, Status, Tier
 
 # Rounded down, also before 1970.
@@ -60,6 +60,7 @@ _EXPRESSIONS: Final = {
 _SUMS: Final = ", ".join(_EXPRESSIONS[name] for name in SUMS)
 _DURATIONS: Final = "json_group_array(duration_ms) filter (where duration_ms is not null)"
 
+_INDEXED: Final = frozenset({Dimension.AGENT_TYPE, Dimension.DAY, Dimension.WEEK})
 _DAYS: Final = {Dimension.DAY: 1, Dimension.WEEK: 7}
 
 
@@ -84,27 +85,42 @@ def with_unknown(connection: sqlite3.Connection, question: SpanFilter, groups: S
 
     Sums cannot tell the one from the other: the spans are asked, of each such group until one of them knows.
     """
+    calls = _nothing(connection, question, [group.key for group in groups if not group.tool_calls], "tool_call_count")
+    errors = _nothing(
+        connection, question, [group.key for group in groups if not group.tool_errors], "tool_error_count"
+    )
     return [
         replace(
             group,
-            tool_calls=group.tool_calls or _nothing(connection, question, group.key, "tool_call_count"),
-            tool_errors=group.tool_errors or _nothing(connection, question, group.key, "tool_error_count"),
+            tool_calls=group.tool_calls or calls[tuple(group.key.values())],
+            tool_errors=group.tool_errors or errors[tuple(group.key.values())],
         )
         for group in groups
     ]
 
 
 def _nothing(
-    connection: sqlite3.Connection, question: SpanFilter, key: Mapping[str, str | None], column: str
-) -> int | None:
-    """0 where a delegation of the group has a count, None where none has."""
+    connection: sqlite3.Connection, question: SpanFilter, keys: Sequence[Mapping[str, str | None]], column: str
+) -> dict[Key, int | None]:
+    """By key: 0 where a delegation of the group has a count, None where none has."""
+    if len(keys) > 1 and _INDEXED.isdisjoint(keys[0]):  # all are looked through once, not once for each key
+        condition, parameters = conditions.where(question)
+        names = ", ".join(EXPRESSIONS[Dimension(name)] for name in keys[0])
+        select = f"select distinct {names} from span where {condition} and {column} is not null"
+        known = {tuple(row) for row in connection.execute(select, parameters)}
+    else:
+        known = {tuple(key.values()) for key in keys if _is_known(connection, question, key, column)}
+    return {place: 0 if place in known else None for key in keys for place in [tuple(key.values())]}
+
+
+def _is_known(connection: sqlite3.Connection, question: SpanFilter, key: Mapping[str, str | None], column: str) -> bool:
     condition, parameters = conditions.where(question)
     for name, value in key.items():
         more, values = _of_key(Dimension(name), value)
         condition += f" and {more}"
         parameters |= values
     found = connection.execute(f"select 1 from span where {condition} and {column} is not null limit 1", parameters)
-    return None if found.fetchone() is None else 0
+    return found.fetchone() is not None
 
 
 def _of_key(dimension: Dimension, value: str | None) -> tuple[str, dict[str, Any]]:
