@@ -92,6 +92,15 @@ class Vocabulary:
 
 
 @dataclass(frozen=True, slots=True)
+class TaskHead:
+    """A delegation with as much of its task as is compared with others."""
+
+    span_id: str
+    task: str
+    """The first 2,000 characters; empty where it has none."""
+
+
+@dataclass(frozen=True, slots=True)
 class Taught:
     """A lesson with the words of its task."""
 

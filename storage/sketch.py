@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
-from typing import Any, Final, Self
+from typing import Final, Self
 
 ACCURACY: Final = 0.019
 """Largest relative error of a quantile; a hair under 2 %, so that rounding does not exceed that."""
@@ -60,9 +60,7 @@ class Sketch:
 
     def buckets(self) -> Iterator[tuple[int, int]]:
         """Bucket and count, ascending, without empty ones."""
-        digits = _digits(self.counts)
-        counts = struct.unpack(f"<{len(digits) // _LANE_BYTES}I", digits)
-        return ((place, count) for place, count in enumerate(counts) if count)
+        return ((place, count) for place, count in enumerate(_unpacked(self.counts)) if count)
 
     def quantile(self, share: float) -> float | None:
         """The value below which a share of the values lies, within 2 %; None without values.
@@ -77,13 +75,13 @@ class Sketch:
 
     def quantiles(self, shares: Sequence[float]) -> list[float]:
         """Several of them; none without values."""
-        found = list(self.buckets())
-        upto = list(accumulate(count for _, count in found))
-        if not upto:
+        if not self.counts:
             return []
+        lowest = _lowest(self.counts)
+        upto = list(accumulate(_unpacked(self.counts >> lowest * _LANE_BITS)))
 
         def at(rank: int) -> float:
-            return _representative(found[bisect_right(upto, rank)][0])
+            return _representative(lowest + bisect_right(upto, rank))
 
         quantiles: list[float] = []
         for share in shares:
@@ -96,31 +94,24 @@ class Sketch:
         """A compact form: the lowest bucket in two bytes, then four bytes for each bucket up to the highest."""
         if not self.counts:
             return b""
-        lowest = ((self.counts & -self.counts).bit_length() - 1) // _LANE_BITS
+        lowest = _lowest(self.counts)
         return lowest.to_bytes(_OFFSET_BYTES, "little") + _digits(self.counts >> lowest * _LANE_BITS)
 
     @classmethod
     def from_bytes(cls, data: bytes) -> Self:
         """What `to_bytes` gave."""
-        return cls(_lifted(data[:_OFFSET_BYTES], int.from_bytes(data[_OFFSET_BYTES:], "little")))
+        return cls.of_all((data,))
 
-
-def added(marked: Iterable[tuple[Any, ...]]) -> dict[tuple[Any, ...], int]:
-    """The `counts` of thousands of sketches, added up by what marks them.
-
-    Args:
-        marked: any marks, and last what `Sketch.to_bytes` gave.
-    """
-    # Those that begin with the same bucket are added as they are, and put in their place only once.
-    digits: dict[tuple[tuple[Any, ...], bytes], int] = {}
-    for row in marked:
-        data: bytes = row[-1]
-        place = row[:-1], data[:_OFFSET_BYTES]
-        digits[place] = digits.get(place, 0) + int.from_bytes(data[_OFFSET_BYTES:], "little")
-    found: dict[tuple[Any, ...], int] = {}
-    for (mark, lowest), number in digits.items():
-        found[mark] = found.get(mark, 0) + _lifted(lowest, number)
-    return found
+    @classmethod
+    def of_all(cls, sketches: Iterable[bytes]) -> Self:
+        """The sum of sketches, thousands of them if need be, each as `to_bytes` gave it."""
+        known = [(data[0] | data[1] << 8, data) for data in sketches if data]
+        # Lifted only above the lowest of all: what is added is shorter then.
+        base = min([lowest for lowest, _ in known], default=0)
+        digits = [
+            int.from_bytes(data[_OFFSET_BYTES:], "little") << (lowest - base) * _LANE_BITS for lowest, data in known
+        ]
+        return cls(sum(digits) << base * _LANE_BITS)
 
 
 def bucket_weight(value: int) -> int:
@@ -136,8 +127,14 @@ def _representative(place: int) -> float:
     return 0.0 if place == 0 else _MIDDLE * math.exp((place - 1) * _LOG_BASE)
 
 
-def _lifted(lowest: bytes, digits: int) -> int:
-    return digits << int.from_bytes(lowest, "little") * _LANE_BITS
+def _lowest(counts: int) -> int:
+    """The lowest bucket that holds a value; there is one."""
+    return ((counts & -counts).bit_length() - 1) // _LANE_BITS
+
+
+def _unpacked(counts: int) -> tuple[int, ...]:
+    digits = _digits(counts)
+    return struct.unpack(f"<{len(digits) // _LANE_BYTES}I", digits)
 
 
 def _digits(number: int) -> bytes:

@@ -5,7 +5,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
-from storage.lessons import Learned, Lesson, LessonSum, Taught, Vocabulary
+from storage.lessons import Learned, Lesson, LessonSum, TaskHead, Taught, Vocabulary
 from storage.queries import (
     ALL_KINDS,
     Added,
@@ -183,6 +183,10 @@ class Store(Protocol):
         """All rewards of a span, or of a session as a whole: newest first, none left out."""
         ...
 
+    async def reward(self, reward_id: str) -> Reward | None:
+        """The reward of this id, whatever it judges, or None where there is none."""
+        ...
+
     async def resolve(self, target_id: str) -> list[Target]:
         """What an id may mean: a span, an agent, a tool use or a session. Empty where it is unknown."""
         ...
@@ -201,8 +205,8 @@ class Store(Protocol):
         """How rare words are in the tasks of all delegations; an engine may count the heads of outputs as well."""
         ...
 
-    async def holding(self, words: Sequence[str], question: SpanFilter, limit: int) -> list[Span]:
-        """Delegations that match and hold any of these words, best match first, with their texts.
+    async def holding(self, words: Sequence[str], question: SpanFilter, limit: int) -> list[TaskHead]:
+        """Delegations that match and hold any of these words, best match first, with the heads of their tasks.
 
         The words are looked for where `vocabulary` counts them; texts that hold many common words may be left out.
         """

@@ -7,6 +7,7 @@ from typing import Final
 HEAD: Final = 2_000
 """So many characters of a task, from its start, are compared with those of other tasks."""
 _WORD: Final = re.compile(r"[^\W\d_]\w+|\d+")
+_ASCII_WORD: Final[re.Pattern[str]] = re.compile(r"[a-z]\w+|\d+", re.ASCII)
 _ACCENTED: Final = re.compile("([A-Za-z])[\u0300-\u036f]+")
 
 
@@ -16,6 +17,8 @@ def task_words(text: str) -> list[str]:
     A word begins with a letter and has two characters or more, or is a number. It holds nothing but letters, digits
     and underscores of any script.
     """
-    if not text.isascii():
-        text = unicodedata.normalize("NFC", _ACCENTED.sub(r"\1", unicodedata.normalize("NFD", text)))
+    if text.isascii():
+        return _ASCII_WORD.findall(text.lower())
+    text = unicodedata.normalize("NFC", _ACCENTED.sub(r"\1", unicodedata.normalize("NFD", text)))
+    # Not lowered as a whole: some letters become two, of which the second belongs to no word.
     return [word.lower() for word in _WORD.findall(text)]

@@ -59,7 +59,7 @@ def of_bottleneck(found: Bottleneck) -> Insight:
     return Insight(
         kind=Kind.BOTTLENECK,
         text=(
-            f"{found.arm} on critical paths succeeds {points(found.success.value)} "
+            f"{found.arm} succeeds on critical paths {points(found.success.value)} "
             f"[{points(found.success.low)}, {points(found.success.high)}] against all others ({found.verified_n} "
             f"verified); sessions waited {time_text(found.ms)} for what did not succeed"
         ),

@@ -18,7 +18,7 @@ class Arm(NamedTuple):
     model: str | None
 
     def __str__(self) -> str:
-        return f"{shown(self.agent_type)}/{shown(self.model or 'unknown model')}"
+        return f"{shown(self.agent_type)} on {shown(self.model) if self.model else 'an unknown model'}"
 
 
 def shown(name: str) -> str:

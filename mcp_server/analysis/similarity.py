@@ -134,7 +134,7 @@ class TextIndex:
             idf = _idf(term, among)
             for key in self._holders[term]:
                 held = self._texts[key]
-                scores[key] += idf * _saturated(held.counts[term], held.length / among.mean_length)
+                scores[key] += idf * _saturated(held.counts[term], _damped(held.length / among.mean_length))
         return sorted(scores, key=lambda key: (-scores[key], key))[:CANDIDATES]
 
 
@@ -150,8 +150,8 @@ class _Asked:
         return min(1.0, self._score(held) / self._own) if self._own > 0 else 0.0
 
     def _score(self, held: Words) -> float:
-        counts, relative = held.counts, held.length / self._mean_length
-        return sum(weight * _saturated(counts[term], relative) for term, weight in self._weights if term in counts)
+        counts, damped = held.counts, _damped(held.length / self._mean_length)
+        return sum(weight * _saturated(counts[term], damped) for term, weight in self._weights if term in counts)
 
 
 def _idf(word: str, among: Holding) -> float:
@@ -159,5 +159,9 @@ def _idf(word: str, among: Holding) -> float:
     return max(_LEAST_IDF, math.log((among.total - holding + 0.5) / (holding + 0.5)))
 
 
-def _saturated(count: int, relative_length: float) -> float:
-    return count * (_K1 + 1) / (count + _K1 * (1 - _B + _B * relative_length))
+def _damped(relative_length: float) -> float:
+    return _K1 * (1 - _B + _B * relative_length)
+
+
+def _saturated(count: int, damped: float) -> float:
+    return count * (_K1 + 1) / (count + damped)

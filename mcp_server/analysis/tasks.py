@@ -131,12 +131,6 @@ TASK_TYPES: Final = (*(rule.task_type for rule in RULES), OTHER)
 # Both parts, or a type alone that we know: people open with "[WIP]", too.
 _OPENING: Final = re.compile(r"\s*\[\s*([^\W_][\w -]{0,39}?)\s*(?:/\s*(low|medium|high)\s*)?\]", re.IGNORECASE)
 _FIRST_WORD: Final = re.compile(r"\W*(?:(?:please|you|must|should|can|could|now|to|task)\W+){0,4}(\w+)")
-_HIGH: Final = ("end to end", "from scratch", "across the codebase", "across the whole", "redesign")
-_STEP: Final = re.compile(r"^[ \t]*(?:\d{1,2}[.)]|[-*])\s", re.MULTILINE)
-_MANY_STEPS: Final = 5
-_SHORT_CHARS: Final = 160
-_LONG_CHARS: Final = 1500
-_QUICK_TYPES: Final = frozenset({"search", "docs"})
 
 
 class OpeningClassifier:
@@ -169,25 +163,21 @@ class WordClassifier:
 
     origin: Final = Origin.WORDS
 
-    def __init__(self, rules: Sequence[Rule] = RULES, version: int = RULES_VERSION, *, complexity: bool = True) -> None:
+    def __init__(self, rules: Sequence[Rule] = RULES, version: int = RULES_VERSION) -> None:
         """A classifier.
 
         Args:
             rules: in order.
             version: the number by which these rules are known.
-            complexity: whether to say something of that, too: it takes as long again.
         """
         self.name = f"{Origin.WORDS}/{version}"
-        self._judges_complexity = complexity
         self._by_verb = {verb: rule.task_type for rule in reversed(rules) for verb in rule.verbs}
         self._by_hint = {verb: rule.task_type for rule in reversed(rules) for verb in rule.hints}
         self._by_words = [(rule.task_type, word) for rule in rules for word in rule.words]
 
     def __call__(self, text: str) -> Guess:
-        """Type and complexity by the first 2,000 characters."""
-        head = text[:_TEXT_CHARS].lower()
-        task_type = self._type(head)
-        return Guess(task_type, _complexity(head, len(text), task_type) if self._judges_complexity else None)
+        """The type by the first 2,000 characters; never a complexity: words do not tell it."""
+        return Guess(self._type(text[:_TEXT_CHARS].lower()))
 
     def _type(self, head: str) -> str | None:
         first = _FIRST_WORD.match(head)
@@ -197,7 +187,6 @@ class WordClassifier:
 
 
 DEFAULT_CLASSIFIERS: Final[tuple[Classifier, ...]] = (OpeningClassifier(), WordClassifier())
-TYPE_CLASSIFIERS: Final[tuple[Classifier, ...]] = (OpeningClassifier(), WordClassifier(complexity=False))
 
 
 def classified(
@@ -229,7 +218,7 @@ def classified(
     return Classified(given or OTHER, type_origin or Origin.WORDS, complexity, complexity_origin)
 
 
-def guessed(texts: Sequence[str], classifiers: Sequence[Classifier] = TYPE_CLASSIFIERS) -> tuple[str, str] | None:
+def guessed(texts: Sequence[str], classifiers: Sequence[Classifier] = DEFAULT_CLASSIFIERS) -> tuple[str, str] | None:
     """The type of a task that nobody stated, and the name of the classifier that says so; None where none does.
 
     Args:
@@ -250,14 +239,3 @@ def _begins_a_word(text: str, beginning: str) -> bool:
     while place > 0 and (text[place - 1].isalnum() or text[place - 1] == "_"):
         place = text.find(beginning, place + 1)
     return place >= 0
-
-
-def _complexity(head: str, length: int, task_type: str | None) -> Level | None:
-    """A guess, where the text gives reason for one: low is one place and a known way, high is many parts."""
-    if any(word in head for word in _HIGH) or len(_STEP.findall(head)) >= _MANY_STEPS:
-        return Level.HIGH
-    if length > _LONG_CHARS:
-        return Level.MEDIUM
-    if length <= _SHORT_CHARS and task_type in _QUICK_TYPES:
-        return Level.LOW
-    return None

@@ -1,6 +1,7 @@
 """What every command starts from: settings, the store, and the services over it."""
 
 import os
+import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -55,11 +56,16 @@ class App:
         return TextKeeper(Redactor(os.environ), content=self.settings.content == "full", guess=self.guess)
 
     @cached_property
+    def session_id(self) -> str:
+        """Where nothing tells another one: what this process suggests and what it is told meet in it."""
+        return self.settings.session_id or f"session-{uuid.uuid4()}"
+
+    @cached_property
     def reporting(self) -> "Reporting":
         """Answers about what is recorded."""
         from mcp_server.service.reporting import Reporting  # noqa: PLC0415 - only commands that ask for it pay
 
-        return Reporting(self.store, session_id=self.settings.session_id, feed=self.capturing)
+        return Reporting(self.store, session_id=self.session_id, feed=self.capturing)
 
     @cached_property
     def crediting(self) -> "Crediting":
@@ -146,7 +152,7 @@ class App:
         return Recording(
             self.store,
             self.keep,
-            session_id=settings.session_id,
+            session_id=self.session_id,
             project=settings.project,
             feed=self.capturing,
             judged=self._learn_soon,

@@ -31,18 +31,22 @@ async def _serve(db: str | None) -> None:
         if sys.platform != "win32":
             tasks.start_soon(_leave_when_told, app)
         try:
-            services = Services(
-                recording=app.recording,
-                reporting=app.reporting,
-                crediting=app.crediting,
-                reviewing=app.reviewing,
-                advising=app.advising,
-                capturing=app.capturing,
-            )
-            await build_server(services).run_stdio_async()
+            await build_server(services(app)).run_stdio_async()
         except* (BrokenPipeError, anyio.BrokenResourceError, anyio.ClosedResourceError):
             pass  # the client went away first
         await _leave(app)
+
+
+def services(app: App) -> Services:
+    """What the tools of a process call."""
+    return Services(
+        recording=app.recording,
+        reporting=app.reporting,
+        crediting=app.crediting,
+        reviewing=app.reviewing,
+        advising=app.advising,
+        capturing=app.capturing,
+    )
 
 
 async def _catch_up(app: App) -> None:

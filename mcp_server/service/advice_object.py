@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
-from mcp_server.analysis.routing.advice import Advice
+from mcp_server.analysis.routing.advice import Advice, Counts
 from mcp_server.analysis.routing.arms import Arm
 from mcp_server.analysis.routing.ranking import Ranked
 from mcp_server.analysis.tasks import Classified
@@ -45,16 +45,7 @@ def advice_object(
         },
         "p_best": _share(expected.p_best) if expected else None,
         "explore": expected is not None and told.decision.explore,
-        "alternatives": [
-            {
-                **arm_object(one.arm),
-                **_success(one),
-                "p_best": _share(one.p_best),
-                "cost_usd": _cost(one),
-                "duration_s": _duration(one),
-            }
-            for one in told.alternatives
-        ],
+        "alternatives": [_alternative(*one) for one in zip(told.alternatives, told.counts, strict=True)],
         "reason": told.reason,
         "similar": list(told.similar),
         "verify": told.verify,
@@ -64,7 +55,7 @@ def advice_object(
         "task_type_origin": task.type_origin.value,
         "complexity": task.complexity.value if task.complexity else None,
         "complexity_origin": task.complexity_origin.value if task.complexity_origin else None,
-        "untried": list(untried[:_UNTRIED]),
+        "untried": [_printable(one) for one in untried[:_UNTRIED]],
         "decision_id": decision_id,
     }
     return _small(answer)
@@ -73,6 +64,19 @@ def advice_object(
 def arm_object(arm: Arm) -> Answer:
     """An arm by its two names."""
     return {"agent_type": arm.agent_type, "model": arm.model}
+
+
+def _alternative(one: Ranked, counts: Counts) -> Answer:
+    """An arm that is not chosen. Where nothing of it was ever judged, a forecast is only what anybody would do."""
+    return {
+        **arm_object(one.arm),
+        **(_success(one) if counts.in_all.n else dict.fromkeys(("success", "low", "high"))),
+        "n": counts.of_type.n,
+        "verified_n": counts.of_type.verified_n,
+        "p_best": _share(one.p_best),
+        "cost_usd": _cost(one),
+        "duration_s": _duration(one),
+    }
 
 
 def _success(one: Ranked) -> Answer:
@@ -84,12 +88,12 @@ def _share(value: float) -> float:
 
 
 def _cost(one: Ranked) -> float | None:
-    cost = one.estimate.cost_usd
+    cost = one.estimate.own_cost_usd
     return None if cost is None else round(cost, _COST_DIGITS)
 
 
 def _duration(one: Ranked) -> float | None:
-    duration = one.estimate.duration_ms
+    duration = one.estimate.own_duration_ms
     return None if duration is None else round(duration / _MS_PER_S, 1)
 
 
@@ -107,7 +111,7 @@ def _first(name: str, count: int) -> Callable[[Answer], Answer]:
 
 
 def _without_figures(answer: Answer) -> Answer:
-    kept = ("agent_type", "model", "success", "p_best")
+    kept = ("agent_type", "model", "success", "n", "p_best")
     return {**answer, "alternatives": [{name: one[name] for name in kept} for one in answer["alternatives"]]}
 
 

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from mcp_server.analysis.routing.advice import Advice, advice
-from mcp_server.analysis.routing.arms import Arm, Profile, by_name
-from mcp_server.analysis.routing.decisions import Decision, Kind, Known, Question, decide
+from mcp_server.analysis.routing.arms import Arm, Profile
+from mcp_server.analysis.routing.decisions import Decision, Kind, Known, Question, decide, offered_by_default
 from mcp_server.analysis.routing.ranking import propensities
 from mcp_server.analysis.routing.rollups import History
 from mcp_server.analysis.routing.utility import Preference, Usage
@@ -20,6 +20,7 @@ from mcp_server.ingest.texts import TextKeeper
 from mcp_server.service import offering
 from mcp_server.service.advice_object import advice_object, arm_object
 from mcp_server.service.briefing import Briefing
+from mcp_server.service.errors import BadArgument
 from mcp_server.service.learning import Fitted, Learning
 from mcp_server.service.model_aliases import recent_aliases
 from mcp_server.service.offering import Offered, Offering
@@ -115,7 +116,13 @@ class Advising:
         """Which arm a task should be delegated to, or to do it inline, to ask, or that nobody can know; remembered.
 
         The answer has at most 1,500 characters of JSON.
+
+        Raises:
+            BadArgument: task or task_type is blank.
         """
+        for name, text in (("task", asked.task), ("task_type", asked.task_type)):
+            if text is not None and not text.strip():
+                raise BadArgument(name, text, "it is blank; say what is to be done, or leave task_type out")
         await self._present.fresh()
         task = self._classified(asked)
         fitted = await self.learning.known()
@@ -133,7 +140,7 @@ class Advising:
         known = Known(
             history=fitted.history, router=fitted.router, usage=usage, neighbours=near, tool_calls=quick_calls(near)
         )
-        offered = await self._offered(asked, usage, task.task_type)
+        offered = await self._offered(asked, known, task.task_type)
         told = advice(question, known, decide(question, known, offered.arms))
         decision = await self._decision(asked, kept, task, told, fitted)
         cautions: list[str] = []
@@ -160,7 +167,8 @@ class Advising:
             return
         known = await self._known(fitted)
         alias_of = await recent_aliases(self._store, self._clock())
-        await self._briefing.after_fit(known, sorted({row.arm for row in known.usage}, key=by_name), alias_of)
+        arms, _ = offered_by_default(known.history, known.usage)
+        await self._briefing.after_fit(known, arms, alias_of)
         self._briefed = fitted
 
     async def known(self) -> Known:
@@ -175,7 +183,7 @@ class Advising:
         await self._present.fresh()
         fitted = await self.learning.known()
         known = await self._known(fitted)
-        arms = {row.arm for row in known.usage}
+        arms, _ = offered_by_default(known.history, known.usage)
         judged = fitted.history.total
         return {
             "judged": {"n": judged.n, "verified_n": judged.verified_n},
@@ -190,10 +198,11 @@ class Advising:
             return found
         return replace(found, task_type=guess.guessed_type, type_origin=Origin(guess.guessed_by.partition("/")[0]))
 
-    async def _offered(self, asked: Asked, usage: Sequence[Usage], task_type: str) -> Offered:
+    async def _offered(self, asked: Asked, known: Known, task_type: str) -> Offered:
         if asked.candidates:
-            return offering.named([Arm(*one) for one in asked.candidates], usage)
-        return await self._offering.offered(usage, asked.project or self._project, f"{asked.task} {task_type}")
+            return offering.named([Arm(*one) for one in asked.candidates], known.usage)
+        project = asked.project or self._project
+        return await self._offering.offered(known.history, known.usage, project, f"{asked.task} {task_type}")
 
     async def _used(self, fitted: Fitted) -> Sequence[Usage]:
         """What arms have cost and how long they took, read again after a minute, and when there is a new arm."""
@@ -234,15 +243,13 @@ class Advising:
 
 
 def _profile(task: Classified, history: History) -> Profile:
-    """What is known of a task. A guess from its words counts only where the past knows such tasks by that name.
+    """What is known of a task. A type guessed from its words counts only where the past knows it by that name.
 
-    Else it would add nothing but doubt: nothing was ever learned about that type or complexity.
+    Else it would add nothing but doubt: nothing was ever learned about that type.
     """
     types = {task_type for task_type, _ in history.by_type}
-    levels = {cell.profile.complexity for cell in history.evidence}
     knows_type = task.type_origin is not Origin.WORDS or task.task_type in types
-    knows_level = task.complexity_origin is not Origin.WORDS or task.complexity in levels
-    return Profile(task.task_type if knows_type else None, task.complexity if knows_level else None)
+    return Profile(task.task_type if knows_type else None, task.complexity)
 
 
 def _usage(group: Group) -> Usage:
@@ -285,7 +292,7 @@ def _types(history: History) -> list[str | None]:
     return sorted(times, key=lambda one: (-times[one], one or ""))
 
 
-def _route(task_type: str | None, known: Known, arms: set[Arm]) -> dict[str, Any]:
+def _route(task_type: str | None, known: Known, arms: Sequence[Arm]) -> dict[str, Any]:
     """What is advised for one type of task of unknown complexity."""
     question = Question(profile=Profile(task_type))
     told = advice(question, known, decide(question, known, arms))

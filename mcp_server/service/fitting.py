@@ -1,19 +1,22 @@
 """Answers that never grow too large: strings are cut first, then items are left for the next page."""
 
 import json
-from collections.abc import Mapping, Sequence
+from bisect import bisect_right
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import accumulate
 from typing import Any, Final
 
 from mcp_server.service.shapes import shorten
 
 DEFAULT_CHARS: Final = 24_000
 _STRING_LIMITS: Final = (8_000, 2_000, 600, 240, 100, 40)
+_COMPACT: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 _NEVER_CUT: Final = frozenset({"span_id", "parent_span_id", "session_id", "agent_id", "tool_use_id", "next_cursor"})
 
 
 def size(answer: Any) -> int:
     """Characters of an answer as it is sent."""
-    return len(json.dumps(answer, ensure_ascii=False, separators=(",", ":")))
+    return len(_COMPACT.encode(answer))
 
 
 def fitted(
@@ -33,27 +36,25 @@ def fitted(
     items: list[dict[str, Any]] = list(answer[key])
     if max_chars is None:
         return items, len(items)
-    frame = size({**answer, key: []}) + 64  # room for a cursor
-    if frame + size(items) <= max_chars:
+    room = max_chars - size({**answer, key: []}) - 64  # for a cursor
+    sizes = _sizes(items)
+    if sum(sizes) < room:
         return items, len(items)
     string, sequence = _longest(items)
     for limit in _STRING_LIMITS:
         if limit < shortest or (string <= limit and sequence <= _few(limit)):
             continue
         items = [_cut(item, limit) for item in items]
-        if frame + size(items) <= max_chars:
+        sizes = _sizes(items)
+        if sum(sizes) < room:
             return items, len(items)
-    return _head(items, max_chars - frame)
+    kept = max(1, bisect_right(list(accumulate(sizes)), room))
+    return items[:kept], min(kept, len(items))
 
 
-def _head(items: Sequence[dict[str, Any]], room: int) -> tuple[list[dict[str, Any]], int]:
-    kept: list[dict[str, Any]] = []
-    for item in items:
-        room -= size(item) + 1
-        if room < 0 and kept:
-            break
-        kept.append(item)
-    return kept, len(kept)
+def _sizes(items: Sequence[dict[str, Any]]) -> list[int]:
+    """Of each item, with the comma after it."""
+    return [size(item) + 1 for item in items]
 
 
 def _cut(value: Any, limit: int) -> Any:
@@ -75,14 +76,14 @@ def _few(limit: int) -> int:
 def _longest(items: Sequence[dict[str, Any]]) -> tuple[int, int]:
     """The length of the longest string and of the longest list in some items: what is short is not worth a try."""
     string = sequence = 0
-    waiting: list[Any] = [value for item in items for value in item.values()]
+    waiting: list[Iterable[Any]] = [item.values() for item in items]
     while waiting:
-        value = waiting.pop()
-        if isinstance(value, str):
-            string = max(string, len(value))
-        elif isinstance(value, dict):
-            waiting += value.values()
-        elif isinstance(value, list):
-            sequence = max(sequence, len(value))
-            waiting += value
+        for value in waiting.pop():
+            if isinstance(value, str):
+                string = max(string, len(value))
+            elif isinstance(value, dict):
+                waiting.append(value.values())
+            elif isinstance(value, list):
+                sequence = max(sequence, len(value))
+                waiting.append(value)
     return string, sequence

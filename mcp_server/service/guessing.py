@@ -49,7 +49,7 @@ class TypeGuesser:
 
         opening = tasks.OpeningClassifier((*tasks.TASK_TYPES, *self._types))
         own = (_UserRules(self._rules),) if self._rules else ()
-        return (opening, *own, tasks.WordClassifier(complexity=False))
+        return (opening, *own, tasks.WordClassifier())
 
 
 class _UserRules:

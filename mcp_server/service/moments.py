@@ -13,6 +13,11 @@ _HOW: Final = (
 )
 
 
+def is_fixed(text: str | None) -> bool:
+    """Whether it names a time that is the same whenever it is read."""
+    return text is not None and _SPAN.fullmatch(text.strip()) is None
+
+
 def moment(name: str, text: str | None, now: datetime) -> datetime | None:
     """The time that a text means: ISO 8601 (UTC where it names no zone), or a span back from now.
 

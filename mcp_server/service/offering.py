@@ -9,6 +9,8 @@ from typing import Final
 import anyio.to_thread
 
 from mcp_server.analysis.routing.arms import Arm, by_name
+from mcp_server.analysis.routing.decisions import offered_by_default
+from mcp_server.analysis.routing.rollups import History
 from mcp_server.analysis.routing.utility import Usage
 from mcp_server.analysis.words import content, words
 from mcp_server.ingest.claude_code.agents import DefinedAgent, defined_agents
@@ -27,7 +29,7 @@ class Offered:
 
     arms: Sequence[Arm]
     untried: Sequence[str] = ()
-    """Agents that are defined and were never seen, and whose descriptions have nothing to do with the task."""
+    """Arms that were seen and never judged; agents that are defined, were never seen, and do not fit the task."""
 
 
 def named(candidates: Iterable[Arm], usage: Sequence[Usage]) -> Offered:
@@ -56,24 +58,26 @@ class Offering:
         self._clock = clock
         self._known: dict[str | None, tuple[datetime, Sequence[DefinedAgent]]] = {}
 
-    async def offered(self, usage: Sequence[Usage], project: str | None, task: str) -> Offered:
-        """Arms that were seen, and agents that are defined and may be meant for such a task.
+    async def offered(self, history: History, usage: Sequence[Usage], project: str | None, task: str) -> Offered:
+        """Arms that were judged or seen, and agents that are defined and may be meant for such a task.
 
         An agent that was never tried is uncertain, and so could always be the best one: only those are offered whose
         descriptions share a word with the task, or all of them where nothing else is there.
 
         Args:
+            history: of the arms that were judged.
             usage: of the arms that were seen.
             project: the folder whose agents are meant beside the user's own.
             task: its text and type.
         """
-        seen = {row.arm for row in usage}
-        agents = {arm.agent_type for arm in seen}
+        arms, unjudged = offered_by_default(history, usage)
+        agents = {arm.agent_type for arm in (*arms, *unjudged)}
         untried = [one for one in await self._defined(project) if one.name not in agents]
         about = _stems(task)
-        meant = [one for one in untried if not seen or not one.description or about & _stems(_said(one))]
+        meant = [one for one in untried if not agents or not one.description or about & _stems(_said(one))]
         new = {Arm(one.name, _full_id(one.model, usage)) for one in meant}
-        return Offered(sorted(seen | new, key=by_name), [one.name for one in untried if one not in meant])
+        unfit = [one.name for one in untried if one not in meant]
+        return Offered(sorted({*arms, *new}, key=by_name), [*unfit, *(arm.label for arm in unjudged)])
 
     async def _defined(self, project: str | None) -> Sequence[DefinedAgent]:
         now = self._clock()

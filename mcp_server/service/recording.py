@@ -1,10 +1,10 @@
 """What models and people tell us: spans and judgements."""
 
-import hashlib
 import uuid
 from collections import Counter
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from mcp_server.ingest.claude_code.identity import delegation_span_id
 from mcp_server.ingest.texts import TextKeeper
 from mcp_server.service import linking
+from mcp_server.service.attempts import Attempts, Told, contradicts, digest
 from mcp_server.service.errors import AmbiguousId, BadArgument, UnknownId
 from mcp_server.service.moments import moment
 from mcp_server.service.present import Feed
@@ -23,7 +24,7 @@ from storage.store import Store
 from storage.vocabulary import Level, RewardSource, Source, SpanKind, Status
 
 SPANS_LIMIT: Final = 500
-_DIGEST_BYTES: Final = 8
+_AHEAD: Final = timedelta(days=1)
 
 Word = Annotated[str, Field(min_length=1, max_length=NAME_LIMIT)]
 Id = Annotated[str, Field(min_length=1, max_length=ID_LIMIT)]
@@ -75,7 +76,7 @@ class StatedSpan(BaseModel):
     project: Annotated[str | None, Field(min_length=1, max_length=4096)] = None
     branch: Word | None = None
     error: str | None = None
-    attributes: dict[str, Any] | None = None
+    attributes: Annotated[dict[str, Any] | None, Field(description="decision_id: suggestion it followed")] = None
 
 
 class Recorded(BaseModel):
@@ -145,9 +146,12 @@ class Recording:
         self._feed = feed
         self._on_judgement = judged
         self._clock = clock
+        self._attempts = Attempts(store)
 
     async def spans(self, stated: Sequence[StatedSpan], call_id: str | None = None) -> list[Recorded]:
         """Keep stated spans, all or none. A repeated call creates nothing twice; twins within one call are two.
+
+        So are an attempt that has ended and a retry, which says another thing of the same agent and task.
 
         Args:
             stated: 1 to 500 spans.
@@ -157,16 +161,24 @@ class Recording:
             BadArgument: a span contradicts itself; its place is named.
         """
         now = self._clock()
-        span_ids = await self._ids(stated, call_id)
+        given = await self._given_ids(stated, call_id)
+        told = self._told([row for row, span_id in zip(stated, given, strict=True) if span_id is None], now)
+        meant = await self._attempts.meant(told)
+        others = iter(meant)
+        span_ids = [span_id or next(others) for span_id in given]
         held = await self._store.spans(span_ids)
         spans: list[Span] = []
         rewards: list[Reward] = []
         for place, (row, span_id) in enumerate(zip(stated, span_ids, strict=True)):
+            if row.reward is None and "reward_source" in row.model_fields_set:
+                name = f"spans[{place}].reward_source"
+                raise BadArgument(name, row.reward_source, "it says whose reward it is; give reward, too")
             span = self._span(row, span_id, held.get(span_id), now, place)
             spans.append(span)
             if row.reward is not None:
                 rewards.append(self._given_with(row, span, now))
         added = await linking.add(self._store, Batch(spans=spans, rewards=rewards))
+        self._attempts.remember(told, meant)
         if rewards:
             self._on_judgement()
         return [
@@ -189,11 +201,12 @@ class Recording:
         Raises:
             UnknownId: nothing has this id.
             AmbiguousId: several spans do.
+            BadArgument: another reward has the given id.
         """
         target = await self._target(target_id)
         known = await self._store.rewards(target)
         kept_reason = self._keep.text(reason)
-        chosen_id = reward_id or _digest(target_id, name, source, str(value), kept_reason or "")
+        chosen_id = reward_id or digest(target_id, name, source, str(value), kept_reason or "")
         reward = Reward(
             reward_id=chosen_id,
             span_id=target.span_id,
@@ -205,6 +218,10 @@ class Recording:
             given_at=self._clock(),
         )
         clash = next((one for one in known if one.reward_id == chosen_id), None)
+        elsewhere = await self._store.reward(chosen_id) if clash is None else None
+        if elsewhere is not None:
+            judged_id = elsewhere.span_id or elsewhere.session_id
+            raise BadArgument("reward_id", chosen_id, f"it already judges {judged_id!r}; choose another id")
         if clash is not None and (clash.value, clash.source, clash.name) != (value, source, name):
             raise BadArgument(
                 "reward_id",
@@ -260,23 +277,32 @@ class Recording:
             raise AmbiguousId(target_id, [target.span_id or "" for target in delegations])
         return delegations[0]
 
-    async def _ids(self, stated: Sequence[StatedSpan], call_id: str | None) -> list[str]:
-        """One id for each span: the given one, that of the same agent or call, or a hash of what it says."""
-        twins: Counter[str] = Counter()
-        span_ids: list[str] = []
+    async def _given_ids(self, stated: Sequence[StatedSpan], call_id: str | None) -> list[str | None]:
+        """For each span the given id, that of the same agent or that of its place in the call; None for the others."""
+        span_ids: list[str | None] = []
         for place, row in enumerate(stated):
             span_id = row.span_id or await self._captured(row)
             if span_id is None and row.agent_id is not None:
                 span_id = delegation_span_id(row.session_id or self._session_id, row.agent_id)
             if span_id is None and call_id is not None:
-                span_id = _digest("call", call_id, str(place))
-            if span_id is None:
-                session_id = row.session_id or self._session_id
-                said = _digest("said", session_id, row.agent_type, row.task or "", row.started_at or "", row.kind)
-                twins[said] += 1
-                span_id = said if twins[said] == 1 else _digest(said, str(twins[said]))
+                span_id = digest("call", call_id, str(place))
             span_ids.append(span_id)
         return span_ids
+
+    def _told(self, stated: Sequence[StatedSpan], now: datetime) -> list[Told]:
+        """Spans that are known only by what is said of them."""
+        twins: Counter[str] = Counter()
+        told: list[Told] = []
+        for row in stated:
+            session_id = row.session_id or self._session_id
+            first = digest("said", session_id, row.agent_type, row.task or "", row.started_at or "", row.kind)
+            exactly = digest(first, repr(row.model_dump(exclude_none=True)))
+            twins[exactly] += 1
+            told.append(Told(first, f"{exactly}-{twins[exactly]}", partial(self._may_be, row, now)))
+        return told
+
+    def _may_be(self, row: StatedSpan, now: datetime, held: Span) -> bool:
+        return not contradicts(row, self._status(row), held, self._keep, now)
 
     async def _captured(self, row: StatedSpan) -> str | None:
         """The id of the delegation that a span's agent or tool use already has."""
@@ -297,7 +323,7 @@ class Recording:
         given = row.model_dump(
             exclude={"span_id", "session_id", "started_at", "ended_at", "reward", "reward_source"}, exclude_none=True
         )
-        texts = {name: self._keep.text(given.pop(name)) for name in ("task", "output", "error") if name in given}
+        given |= {name: self._keep.text(given[name]) for name in ("task", "output", "error") if name in given}
         if "name" in given:
             given["name"] = self._keep.line(given["name"])
         for name in _NAMES & given.keys():
@@ -307,12 +333,14 @@ class Recording:
         elif row.kind == "delegation" and (guess := self._keep.guess(row.name, row.task)) is not None:
             given |= guess._asdict()
         if "tool_sequence" in given:
+            given = _counted(row, held) | given
             given["tool_sequence"] = [self._keep.name(tool) or tool for tool in given["tool_sequence"]]
         if "attributes" in given:
             given["attributes"] = self._keep.attributes(given["attributes"])
         if row.kind == "delegation" and row.project is None:
             given["project"] = self._project
-        given["status"] = self._status(row)
+        status = self._status_after(row, held)
+        given = _texts_before(held, status) | given | {"status": status}
         try:
             return Span(
                 span_id=span_id,
@@ -322,7 +350,6 @@ class Recording:
                 observed_at=now,
                 source=Source.STATED,
                 **given,
-                **texts,
             )
         except ValidationError as error:
             fault = error.errors(include_url=False)[0]
@@ -333,20 +360,33 @@ class Recording:
 
     def _times(self, row: StatedSpan, held: Span | None, now: datetime, place: int) -> tuple[datetime, datetime | None]:
         """Start and end as stated, else as held already, else from the duration and the present."""
-        started_at = moment(f"spans[{place}].started_at", row.started_at, now)
-        ended_at = moment(f"spans[{place}].ended_at", row.ended_at, now)
+        started_at, ended_at = (
+            self._stated_time(f"spans[{place}].{name}", text, now)
+            for name, text in (("started_at", row.started_at), ("ended_at", row.ended_at))
+        )
         length = None if row.duration_ms is None else timedelta(milliseconds=row.duration_ms)
         if held is not None:
             started_at = started_at or held.started_at
             ended_at = ended_at or held.ended_at
             if ended_at is None and held.status is Status.RUNNING and self._status(row) is not Status.RUNNING:
                 ended_at = max(now, started_at)
-        if started_at is None:
-            # Rows of one call that tell no time keep their order.
-            started_at = (ended_at or now + timedelta(microseconds=place)) - (length or timedelta(0))
-        if ended_at is None and length is not None:
-            ended_at = started_at + length
+        try:
+            if started_at is None:
+                # Rows of one call that tell no time keep their order.
+                started_at = (ended_at or now + timedelta(microseconds=place)) - (length or timedelta(0))
+            if ended_at is None and length is not None:
+                ended_at = started_at + length
+        except OverflowError:
+            reason = "it leads beyond the calendar; give milliseconds"
+            raise BadArgument(f"spans[{place}].duration_ms", row.duration_ms, reason) from None
         return started_at, ended_at
+
+    @staticmethod
+    def _stated_time(name: str, text: str | None, now: datetime) -> datetime | None:
+        found = moment(name, text, now)
+        if found is not None and found > now + _AHEAD:
+            raise BadArgument(name, text, f"it is more than a day ahead of now, {now.isoformat(timespec='seconds')}")
+        return found
 
     @staticmethod
     def _status(row: StatedSpan) -> Status:
@@ -358,10 +398,18 @@ class Recording:
         told = (row.output, row.ended_at, row.duration_ms, row.reward)
         return Status.OK if any(value is not None for value in told) else Status.RUNNING
 
+    def _status_after(self, row: StatedSpan, held: Span | None) -> Status:
+        """What it is now: one that has ended runs again only where that is said of it by an id."""
+        status = self._status(row)
+        if held is None or status is not Status.RUNNING:
+            return status
+        is_resumed = row.status is not None and any((row.span_id, row.agent_id, row.tool_use_id))
+        return status if is_resumed else held.status
+
     @staticmethod
     def _given_with(row: StatedSpan, span: Span, now: datetime) -> Reward:
         return Reward(
-            reward_id=_digest("with", span.span_id, row.reward_source, str(row.reward)),
+            reward_id=digest("with", span.span_id, row.reward_source, str(row.reward)),
             span_id=span.span_id,
             value=row.reward,
             source=RewardSource(row.reward_source),
@@ -369,5 +417,15 @@ class Recording:
         )
 
 
-def _digest(*parts: str) -> str:
-    return hashlib.blake2b("\0".join(parts).encode(), digest_size=_DIGEST_BYTES).hexdigest()
+def _texts_before(held: Span | None, status: Status) -> dict[str, Any]:
+    """What was delivered stays known to one who tells more; an error only while it is one."""
+    if held is None or status is Status.RUNNING:
+        return {}
+    return {"output": held.output} | ({"error": held.error} if status is held.status else {})
+
+
+def _counted(row: StatedSpan, held: Span | None) -> dict[str, Any]:
+    """The number of calls in a sequence, unless another number was told before."""
+    if row.tool_sequence is None or (held is not None and held.tool_call_count not in {None, len(held.tool_sequence)}):
+        return {}
+    return {"tool_call_count": len(row.tool_sequence)}

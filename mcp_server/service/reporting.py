@@ -180,8 +180,8 @@ class Reporting:
             page = await self._newest(question, limit, cursor)
         else:
             found = await similar.delegations(self._store, similar_to, question)
-            alike = {one.item.span_id: one.similarity for one in found}
-            page = _page([one.item for one in found], limit, cursor)
+            alike = dict(found)
+            page = await self._most_similar(list(alike), limit, cursor)
         answer: dict[str, Any] = {
             "delegations": [_found_object(span, alike.get(span.span_id)) for span in page.items],
             "returned": len(page.items),
@@ -205,6 +205,17 @@ class Reporting:
             return await self._store.find(question, PageRequest(limit=limit, after=cursor))
         except BadCursor as error:
             raise BadArgument("cursor", cursor, "pass next_cursor exactly as it was returned") from error
+
+    async def _most_similar(self, span_ids: Sequence[str], limit: int, cursor: str | None) -> Page[Span]:
+        start = _place(span_ids, cursor)
+        chosen = span_ids[start : start + limit]
+        # Pruning may have taken some of them meanwhile.
+        whole = await self._store.spans(chosen)
+        return Page(
+            items=[whole[span_id] for span_id in chosen if span_id in whole],
+            total=len(span_ids),
+            next=cursors.encode(chosen[-1]) if start + limit < len(span_ids) else None,
+        )
 
     async def sessions(self, *, cursor: str | None = None, limit: int = PAGE) -> dict[str, Any]:
         """Sessions, latest activity first."""
@@ -253,14 +264,7 @@ def _after(nodes: list[Node], cursor: str | None) -> list[Node]:
     return nodes[_place([node.span.span_id for node in nodes], cursor) :]
 
 
-def _page(found: list[Span], limit: int, cursor: str | None) -> Page[Span]:
-    start = _place([span.span_id for span in found], cursor)
-    items = found[start : start + limit]
-    more = start + limit < len(found)
-    return Page(items=items, total=len(found), next=cursors.encode(items[-1].span_id) if more else None)
-
-
-def _place(span_ids: list[str], cursor: str | None) -> int:
+def _place(span_ids: Sequence[str], cursor: str | None) -> int:
     """Where to go on after the span at which a cursor stands."""
     if cursor is None:
         return 0

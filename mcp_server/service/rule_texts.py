@@ -6,9 +6,9 @@ from typing import Any, Final
 from mcp_server.analysis.plurals import counted
 from mcp_server.analysis.routing.advice import digits, typical
 from mcp_server.analysis.routing.best_arms import BestArm, BestModel
-from mcp_server.analysis.routing.decisions import LEAST_VERIFIED
+from mcp_server.analysis.routing.decisions import LEAST_TO_COMPARE, LEAST_VERIFIED
 from mcp_server.analysis.routing.ranking import Ranked
-from mcp_server.analysis.routing.rollups import Count
+from mcp_server.analysis.routing.rollups import Count, History
 from mcp_server.analysis.routing.rules import Rules
 
 _HEAD: Final = "Learned from"
@@ -19,16 +19,17 @@ _DIGITS: Final = 4
 class Learned:
     """Rules with what they rest on."""
 
-    def __init__(self, rules: Rules, judged: Count, alias_of: Mapping[str, str]) -> None:
+    def __init__(self, rules: Rules, history: History, alias_of: Mapping[str, str]) -> None:
         """Put rules into words.
 
         Args:
             rules: what was learned.
-            judged: all delegations that it was learned from.
+            history: what they were learned from.
             alias_of: full id of a model -> the short name by which the client takes it, where one is known.
         """
         self.rules = rules
-        self.judged = judged
+        self.judged = history.total
+        self._arms_n = len(history.by_arm)
         self.alias_of = alias_of
 
     def lines(self) -> list[str]:
@@ -50,6 +51,8 @@ class Learned:
         """Why there are no rules."""
         if self.judged.verified_n < LEAST_VERIFIED:
             return f"{counted(self.judged.verified_n, 'verified delegation')}, {LEAST_VERIFIED} are needed"
+        if self._arms_n < LEAST_TO_COMPARE:
+            return "all judged delegations are of one agent on one model; two are needed to compare"
         return "for no type of task and no agent is the evidence strong enough"
 
     def left_out(self) -> str | None:
@@ -126,7 +129,7 @@ def _count(judged: Count) -> dict[str, Any]:
 
 
 def _expected(one: Ranked) -> dict[str, Any]:
-    cost, ms = one.estimate.cost_usd, one.estimate.duration_ms
+    cost, ms = one.estimate.own_cost_usd, one.estimate.own_duration_ms
     return {
         "success": round(one.p, _DIGITS),
         "low": round(one.low, _DIGITS),

@@ -63,7 +63,7 @@ class Ruling:
             await self._feed.fresh()
         known = await self._known()
         alias_of = await recent_aliases(self._store, self._clock())
-        return Learned(learned_rules(known, known.history.by_arm, Preference(prefer)), known.history.total, alias_of)
+        return Learned(learned_rules(known, known.history.by_arm, Preference(prefer)), known.history, alias_of)
 
     async def _learn(self) -> Known:
         return known_from((await judged_log(self._store, newest=_NEWEST)).rows)

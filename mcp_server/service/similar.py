@@ -6,7 +6,6 @@ from typing import Final, Generic, NamedTuple, TypeVar
 from mcp_server.analysis.similarity import CANDIDATES, Holding, Words, counted, most_similar, rarest, terms_of, words_of
 from storage.lessons import Lesson, Vocabulary
 from storage.queries import SpanFilter
-from storage.records import Span
 from storage.store import Lessons, Store
 from storage.words import HEAD
 
@@ -35,13 +34,13 @@ async def lessons(store: Lessons, text: str, limit: int = CANDIDATES) -> list[Al
 
 async def delegations(
     store: Store, text: str, question: SpanFilter | None = None, limit: int = SEARCHED
-) -> list[Alike[Span]]:
-    """Delegations that match and whose tasks resemble a text, best first, at most so many."""
+) -> list[Alike[str]]:
+    """Ids of delegations that match and whose tasks resemble a text, best first, at most so many."""
     asked = words_of(text[:HEAD])
     known = await store.vocabulary(terms_of(asked))
     few = rarest(terms_of(asked), known.frequencies)
     found = await store.holding(few, question or SpanFilter(), limit) if few else []
-    return _ranked(asked, known, [(span, words_of((span.task or "")[:HEAD])) for span in found])
+    return _ranked(asked, known, [(one.span_id, words_of(one.task)) for one in found])
 
 
 def _ranked(asked: Words, known: Vocabulary, candidates: Sequence[tuple[Item, Words]]) -> list[Alike[Item]]:

@@ -14,7 +14,7 @@ import aiosqlite
 import anyio
 
 from storage.errors import DiskFailed, StoreBusy, StoreCorrupt, StoreError, StoreFull, StoreMissing, StoreReadOnly
-from storage.sqlite import migrate, rows
+from storage.sqlite import functions, migrate, rows
 
 if TYPE_CHECKING:
     import asyncio
@@ -271,6 +271,7 @@ class Engine:
         try:
             for pragma in _PRAGMAS:
                 connection.execute(pragma)
+            functions.teach(connection)
         except BaseException:
             connection.close()
             raise

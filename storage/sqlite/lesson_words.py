@@ -6,13 +6,11 @@ from typing import Final
 
 from storage.lessons import Vocabulary
 from storage.sqlite import rows, search
+from storage.sqlite.common_words import CommonWords, Indexed
 from storage.words import HEAD, task_words
 
 KEPT: Final = 20_000
 """So many lessons, counted back from the newest number, are found by their words."""
-_COMMON: Final = 200
-"""Words of so many lessons are remembered."""
-_STALE_ONE_IN: Final = 50
 
 _HELD: Final = "select words, length from lesson_text where number = :number"
 _REMEMBER: Final = (
@@ -78,36 +76,15 @@ def forget_all(connection: sqlite3.Connection) -> None:
         connection.execute(statement)
 
 
-class CommonWords:
-    """Frequencies of words that many lessons hold: counted by walking through all of these, so remembered for a while.
-
-    What is remembered is off by at most one lesson in fifty.
-    """
-
-    def __init__(self) -> None:
-        self._known: dict[str, int] = {}
-        self._counted_at = (0, 0)
-
-    def current(self, newest: int, total: int) -> dict[str, int]:
-        """What may still be used when the newest lesson has this number and so many have words."""
-        counted_newest, counted_total = self._counted_at
-        if max(abs(newest - counted_newest), abs(total - counted_total)) * _STALE_ONE_IN > total:
-            self._known, self._counted_at = {}, (newest, total)
-        return self._known
-
-
 def vocabulary(connection: sqlite3.Connection, words: Sequence[str], common: CommonWords) -> Vocabulary:
     """How rare these words are among those that are indexed."""
-    total = connection.execute(_TOTAL).fetchone()
-    known = common.current(_newest(connection), total["text_n"])
-    asked = search.as_array(word for word in words if word not in known)
-    found = {row["term"]: int(row["doc"]) for row in connection.execute(_FREQUENCIES, {"words": asked})}
-    frequencies = found | {word: known[word] for word in words if word in known}
-    known.update((word, n) for word, n in found.items() if n >= _COMMON)
+    row = connection.execute(_TOTAL).fetchone()
+    total = row["text_n"]
+    indexed = Indexed(total, newest=_newest(connection), numbers=total)
     return Vocabulary(
-        total=total["text_n"],
-        mean_length=total["text_length"] / total["text_n"] if total["text_n"] else 0.0,
-        frequencies=frequencies,
+        total=total,
+        mean_length=row["text_length"] / total if total else 0.0,
+        frequencies=common.frequencies(connection, _FREQUENCIES, words, indexed),
     )
 
 

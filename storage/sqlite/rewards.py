@@ -130,6 +130,12 @@ def settle(connection: sqlite3.Connection, span_ids: Iterable[str]) -> list[Step
     return steps
 
 
+def one(connection: sqlite3.Connection, reward_id: str) -> Reward | None:
+    """The reward of this id."""
+    row = connection.execute(_HELD, {"reward_ids": json.dumps([well_formed(reward_id)])}).fetchone()
+    return None if row is None else rows.reward_of(row)
+
+
 def of_target(connection: sqlite3.Connection, target: Target) -> list[Reward]:
     """All rewards of a span, or of a session as a whole, newest first."""
     statement, target_id = (_OF_SESSION, target.session_id) if target.span_id is None else (_OF_SPAN, target.span_id)

@@ -13,10 +13,11 @@ from typing import Any, Final
 
 from storage.fields import well_formed
 from storage.queries import Dimension, Essence, Group, SpanFilter
-from storage.sketch import added
+from storage.sketch import Sketch
 from storage.sqlite import groups, rows
+from storage.sqlite.functions import SUM_OF_SKETCHES
 from storage.sqlite.rollups import COARSE, COARSE_KEY, DAY_US, FINE, KEY, SUMS, is_built
-from storage.sqlite.totals import Key, Totals
+from storage.sqlite.totals import Totals
 
 _ONE_DAY: Final = timedelta(days=1)
 _LAST_DAY: Final = datetime.max.replace(tzinfo=UTC).date().toordinal() - datetime(1970, 1, 1, tzinfo=UTC).toordinal()
@@ -27,6 +28,8 @@ _TIMES: Final = {
     Dimension.DAY: f"strftime('%Y-%m-%d', {_DAY})",
     Dimension.WEEK: f"strftime('%Y-%m-%d', {_DAY}, '-6 days', 'weekday 1')",
 }
+_ORDERED: Final = {Dimension.DAY: "day"}
+"""What the rows of a cell are in the order of: then SQLite need not sort them."""
 _CONDITIONS: Final = {
     "agent_types": "agent_type in (select value from json_each(:agent_types))",
     "model": "model = :model",
@@ -35,12 +38,11 @@ _CONDITIONS: Final = {
     "first": "day >= :first",
     "end": "day < :end",
 }
-_TOTALS: Final = ", ".join(f"total({name})" for name in SUMS)
+_ALL: Final = f"{', '.join(f'total({name})' for name in SUMS)}, {SUM_OF_SKETCHES}(durations)"
 _FEW: Final = frozenset({"n", "verified_n", "verified_success_n", "cost_n", "cost_nano_usd"})
-_FEW_TOTALS: Final = ", ".join(f"total({name})" if name in _FEW else "0.0" for name in SUMS)
+_ESSENCE: Final = f"{', '.join(f'total({name})' if name in _FEW else '0.0' for name in SUMS)}, x''"
 # Cell by cell, as the rows lie: otherwise SQLite would sort them with all their columns.
 _FROM: Final = "from rollup_cell cross join rollup on rollup.cell_id = rollup_cell.id where level = :level"
-_CELLS: Final = "select * from rollup_cell where level = :level"
 
 
 def group(connection: sqlite3.Connection, question: SpanFilter, by: Sequence[Dimension]) -> list[Group]:
@@ -121,28 +123,14 @@ class _Asked:
         conditions = "".join(f" and {_CONDITIONS[name]}" for name in parameters)
         is_coarse = question.project is None and all(one in KEY[:COARSE_KEY] or one in _TIMES for one in self.by)
         parameters["level"] = COARSE if is_coarse else FINE
-        timely = [one for one in self.by if one in _TIMES]
-        times = "".join(f", {_TIMES[one]} as {one.value}" for one in timely)
-        place = {one: 1 + timely.index(one) for one in timely}
-        cells = {row["id"]: row for row in self.connection.execute(_CELLS, {"level": parameters["level"]})}
         plain = self.connection.cursor()
-        plain.row_factory = None  # tuples: thousands of rows are looked at
-
-        def key_of(row: tuple[Any, ...]) -> Key:
-            cell = cells[row[0]]
-            return tuple(row[place[one]] if one in place else cell[one.value] for one in self.by)
-
+        plain.row_factory = None
+        cells = ", ".join(("rollup_cell.id", *(_ORDERED.get(one) or _TIMES[one] for one in self.by if one in _TIMES)))
+        keys = "".join(f"{_TIMES.get(one) or one.value}, " for one in self.by)
+        sums, key = _ESSENCE if self.brief else _ALL, len(self.by)
         found = Totals()
-        start = 1 + len(timely)
-        cell_and_times = ", ".join(("rollup_cell.id", *(one.value for one in timely)))
-        totals = _FEW_TOTALS if self.brief else _TOTALS
-        grouped = f"select rollup_cell.id{times}, {totals} {_FROM}{conditions} group by {cell_and_times}"
-        for row in plain.execute(grouped, parameters):
-            found.add(key_of(row), row[start:])
-        if not self.brief:
-            each = f"select rollup_cell.id{times}, durations {_FROM}{conditions}"
-            for mark, counts in added(plain.execute(each, parameters)).items():
-                found.add_durations(key_of(mark), counts)
+        for row in plain.execute(f"select {keys}{sums} {_FROM}{conditions} group by {cells}", parameters):
+            found.add(row[:key], row[key:-1], Sketch.from_bytes(row[-1]).counts)
         return found
 
 

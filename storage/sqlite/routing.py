@@ -12,6 +12,7 @@ from storage.lessons import Learned, Lesson, LessonSum, Taught, Vocabulary
 from storage.queries import Page, PageRequest
 from storage.records import RoutingDecision
 from storage.sqlite import decisions, lesson_reading, lesson_words, lessons
+from storage.sqlite.common_words import CommonWords
 from storage.sqlite.engine import Engine
 
 Result = TypeVar("Result")
@@ -22,7 +23,7 @@ class SqliteLessons:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
-        self._common = lesson_words.CommonWords()
+        self._common = CommonWords()
 
     async def version(self) -> int:
         return await self._read(lesson_reading.version)

@@ -1,5 +1,6 @@
 """Records as rows and back. What the store reads was validated when it was written."""
 
+import codecs
 import json
 import sqlite3
 import zlib
@@ -18,6 +19,7 @@ from storage.vocabulary import Level, Outcome, RewardSource, Source, SpanKind, S
 _set: Final = object.__setattr__  # spans are frozen
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
+_MOST_BYTES_PER_CHAR: Final = 4  # in UTF-8
 
 _AS_THEY_ARE: Final = (
     "span_id", "session_id", "parent_span_id", "name", "agent_type", "agent_id", "tool_use_id", "agent_version",
@@ -78,6 +80,15 @@ def pack(text: str | None) -> bytes | None:
 def unpack(blob: bytes | None) -> str | None:
     """The inverse of `pack`."""
     return None if blob is None else zlib.decompress(blob).decode()
+
+
+def unpack_head(blob: bytes | None, chars: int) -> str | None:
+    """The first characters of what was packed; the rest is not even decompressed."""
+    if blob is None:
+        return None
+    # One text of four million characters takes as long as a thousand heads.
+    head = zlib.decompressobj().decompress(blob, chars * _MOST_BYTES_PER_CHAR)
+    return codecs.getincrementaldecoder("utf-8")().decode(head)[:chars]
 
 
 def span_row(version: Version) -> dict[str, Any]:

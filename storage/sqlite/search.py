@@ -4,7 +4,7 @@ import json
 import math
 import sqlite3
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 from storage.fields import well_formed
@@ -82,12 +82,20 @@ def expression(words: str) -> str | None:
 
 def parts_of(words: Iterable[str]) -> dict[str, list[str]]:
     """The different words that the index makes of each of these, in their order; those in which it finds none go."""
+    asked = dict.fromkeys(words)
+    # Nothing is to be split in these, and most words are such.
+    plain = {word: [word.lower()] for word in asked if word.isascii() and word.isalnum()}
+    others = [word for word in asked if word not in plain]
+    return plain | _split(others) if others else plain
+
+
+def _split(words: Sequence[str]) -> dict[str, list[str]]:
     splitter = sqlite3.connect(":memory:", isolation_level=None)
     parts: defaultdict[str, dict[str, None]] = defaultdict(dict)
     try:
         for statement in _SPLITTER:
             splitter.execute(statement)
-        numbered = dict(enumerate(dict.fromkeys(words), start=1))
+        numbered = dict(enumerate(words, start=1))
         splitter.executemany(_SPLIT, ((number, well_formed(word)) for number, word in numbered.items()))
         for number, term in splitter.execute(_PARTS):
             parts[numbered[number]][term] = None

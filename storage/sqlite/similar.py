@@ -5,32 +5,37 @@ import sqlite3
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from storage.lessons import Vocabulary
+from storage.lessons import TaskHead, Vocabulary
 from storage.queries import SpanFilter
-from storage.records import Span
 from storage.sqlite import conditions, rows, search
+from storage.sqlite.common_words import CommonWords, Indexed
+from storage.words import HEAD
 
 _FREQUENCIES: Final = """
     select term, doc from json_each(:words) as word join span_vocabulary on term = word.value order by word.key
 """
 _HOLDING: Final = "select rowid from span_words where span_words match :words order by rowid desc limit :limit"
 _MATCHING: Final = "select id from span where id in (select value from json_each(:ids)) and "
-_WHOLE: Final = "select * from span join span_text using (id) where id in (select value from json_each(:ids))"
+_TASKS: Final = """
+    select id, span_id, task from span join span_text using (id) where id in (select value from json_each(:ids))
+"""
+# Two look-ups; asked for both at once, SQLite walks through the table.
+_NUMBERS: Final = "select (select min(id) from span_words_docsize), (select max(id) from span_words_docsize)"
 # FTS5 keeps here, for its own ranking, how many texts there are and how many words each of their columns has in all:
 # see "averages record" in fts5_index.c. To add them up would take as long as there are texts.
 _AVERAGES: Final = "select block from span_words_data where id = 1"
 
 
-def vocabulary(connection: sqlite3.Connection, words: Sequence[str]) -> Vocabulary:
+def vocabulary(connection: sqlite3.Connection, words: Sequence[str], common: CommonWords) -> Vocabulary:
     """How rare these words are in the tasks and outputs that are indexed.
 
     A word that the index knows as several is as rare as the rarest of them.
     """
     parts = search.parts_of(words)
-    asked = search.as_array(sorted({part for some in parts.values() for part in some}))
-    found = {row["term"]: int(row["doc"]) for row in connection.execute(_FREQUENCIES, {"words": asked})}
-    frequencies = {word: min(found.get(part, 0) for part in some) for word, some in parts.items()}
     total, task_words = _averages(connection)
+    asked = sorted({part for some in parts.values() for part in some})
+    found = common.frequencies(connection, _FREQUENCIES, asked, _indexed(connection, total))
+    frequencies = {word: min(found.get(part, 0) for part in some) for word, some in parts.items()}
     return Vocabulary(
         total=total,
         mean_length=task_words / total if total else 0.0,
@@ -38,17 +43,33 @@ def vocabulary(connection: sqlite3.Connection, words: Sequence[str]) -> Vocabula
     )
 
 
-def holding(connection: sqlite3.Connection, words: Sequence[str], question: SpanFilter, limit: int) -> list[Span]:
+def holding(connection: sqlite3.Connection, words: Sequence[str], question: SpanFilter, limit: int) -> list[TaskHead]:
     """Delegations that match and that hold any of these words, best match first."""
     expressions = {word: search.all_of(parts) for word, parts in search.parts_of(words).items()}
     found = search.best(connection, _HOLDING, expressions)
+    best = _matching(connection, found[:limit], question)
+    if len(best) < limit:
+        best += _matching(connection, found[limit:], question)[: limit - len(best)]
+    found_tasks = {row["id"]: row for row in connection.execute(_TASKS, {"ids": json.dumps(best)})}
+    with rows.reading("the task of a delegation"):
+        return [_task_head(found_tasks[number]) for number in best]
+
+
+def _matching(connection: sqlite3.Connection, numbers: Sequence[int], question: SpanFilter) -> list[int]:
+    """Those of these delegations that match, in their order."""
     condition, parameters = conditions.where(question)
-    matching = {
-        row["id"] for row in connection.execute(_MATCHING + condition, {**parameters, "ids": json.dumps(found)})
-    }
-    best = [number for number in found if number in matching][:limit]
-    whole = {row["id"]: row for row in connection.execute(_WHOLE, {"ids": json.dumps(best)})}
-    return [rows.span_of(whole[number], texts=True) for number in best]
+    found = connection.execute(_MATCHING + condition, {**parameters, "ids": json.dumps(numbers)})
+    matching = {row["id"] for row in found}
+    return [number for number in numbers if number in matching]
+
+
+def _task_head(row: sqlite3.Row) -> TaskHead:
+    return TaskHead(row["span_id"], rows.unpack_head(row["task"], HEAD) or "")
+
+
+def _indexed(connection: sqlite3.Connection, total: int) -> Indexed:
+    oldest, newest = connection.execute(_NUMBERS).fetchone()
+    return Indexed(total, newest=newest or 0, numbers=newest - oldest + 1 if newest else 0)
 
 
 def _averages(connection: sqlite3.Connection) -> tuple[int, int]:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from storage.errors import StoreUnavailable
-from storage.lessons import Vocabulary
+from storage.lessons import TaskHead, Vocabulary
 from storage.queries import (
     ALL_KINDS,
     Added,
@@ -42,6 +42,7 @@ from storage.sqlite import (
     upkeep,
     writing,
 )
+from storage.sqlite.common_words import CommonWords
 from storage.sqlite.engine import Engine
 from storage.sqlite.routing import SqliteDecisions, SqliteLessons
 from storage.sqlite.upkeep import Removed
@@ -58,6 +59,7 @@ class SqliteStore:
         self._engine = engine
         self._lessons = SqliteLessons(engine)
         self._decisions = SqliteDecisions(engine)
+        self._common = CommonWords()
 
     @property
     def lessons(self) -> SqliteLessons:
@@ -102,6 +104,9 @@ class SqliteStore:
     async def rewards(self, target: Target) -> list[Reward]:
         return await self._engine.read(partial(rewards.of_target, target=target))
 
+    async def reward(self, reward_id: str) -> Reward | None:
+        return await self._engine.read(partial(rewards.one, reward_id=reward_id))
+
     async def resolve(self, target_id: str) -> list[Target]:
         return await self._engine.read(partial(sessions.resolve, target_id=target_id))
 
@@ -114,9 +119,9 @@ class SqliteStore:
         return await self._engine.read(partial(rollup_groups.compare, question=question, other=other, by=by))
 
     async def vocabulary(self, words: Sequence[str]) -> Vocabulary:
-        return await self._engine.read(partial(similar.vocabulary, words=words))
+        return await self._engine.read(partial(similar.vocabulary, words=words, common=self._common))
 
-    async def holding(self, words: Sequence[str], question: SpanFilter, limit: int) -> list[Span]:
+    async def holding(self, words: Sequence[str], question: SpanFilter, limit: int) -> list[TaskHead]:
         return await self._engine.read(partial(similar.holding, words=words, question=question, limit=limit))
 
     async def distinct(self, dimension: Dimension) -> list[str]:

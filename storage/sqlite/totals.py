@@ -1,5 +1,6 @@
 """Sums over delegations on their way to a `Group`, wherever they come from: they can be added, and taken away again."""
 
+import operator
 from collections.abc import Iterable, Sequence
 from typing import Final
 
@@ -32,7 +33,7 @@ class Totals:
     def add(self, key: Key, sums: Sequence[float], durations: int = 0) -> None:
         """What some delegations under this key add up to, beside those that are there."""
         held = self.sums.get(key)
-        self.sums[key] = sums if held is None else [one + other for one, other in zip(held, sums, strict=True)]
+        self.sums[key] = sums if held is None else list(map(operator.add, held, sums))
         self.add_durations(key, durations)
 
     def add_durations(self, key: Key, durations: int) -> None:
@@ -42,15 +43,17 @@ class Totals:
     def join(self, others: "Totals", sign: int = 1) -> None:
         """Add others, or take away (sign -1) those that are all in these."""
         for key, sums in others.sums.items():
-            self.add(key, [sign * value for value in sums], sign * others.durations[key])
+            self.add(key, sums if sign == 1 else list(map(operator.neg, sums)), sign * others.durations[key])
 
     def groups(self, by: Sequence[Dimension]) -> list[Group]:
         """Most frequent first; those alike in that by their key as SQLite orders it, null first."""
-        return [_group(by, key, self.sums[key], self.durations[key]) for key in self._keys()]
+        names = [one.value for one in by]
+        return [_group(dict(zip(names, key, strict=True)), self.sums[key], self.durations[key]) for key in self._keys()]
 
     def essences(self, by: Sequence[Dimension]) -> list[Essence]:
         """The same in short."""
-        return [_essence(by, key, self.sums[key]) for key in self._keys()]
+        names = [one.value for one in by]
+        return [_essence(dict(zip(names, key, strict=True)), self.sums[key]) for key in self._keys()]
 
     def _keys(self) -> Iterable[Key]:
         def place(key: Key) -> tuple[float, list[tuple[bool, str]]]:
@@ -59,9 +62,9 @@ class Totals:
         return sorted((key for key, sums in self.sums.items() if sums[0]), key=place)
 
 
-def _group(by: Sequence[Dimension], key: Key, sums: Sequence[float], durations: int) -> Group:
+def _group(key: dict[str, str | None], sums: Sequence[float], durations: int) -> Group:
     return Group(
-        key=_named(by, key),
+        key=key,
         n=int(sums[0]),
         statuses={status: int(sums[place]) for status, place in _STATUSES},
         outcomes={outcome: int(sums[place]) for outcome, place in _OUTCOMES},
@@ -80,13 +83,9 @@ def _group(by: Sequence[Dimension], key: Key, sums: Sequence[float], durations: 
     )
 
 
-def _essence(by: Sequence[Dimension], key: Key, sums: Sequence[float]) -> Essence:
+def _essence(key: dict[str, str | None], sums: Sequence[float]) -> Essence:
     verified, succeeded = int(sums[_VERIFIED]), int(sums[_VERIFIED_SUCCESS])
-    return Essence(_named(by, key), int(sums[0]), verified, succeeded, _cost_usd(sums))
-
-
-def _named(by: Sequence[Dimension], key: Key) -> dict[str, str | None]:
-    return {dimension.value: value for dimension, value in zip(by, key, strict=True)}
+    return Essence(key, int(sums[0]), verified, succeeded, _cost_usd(sums))
 
 
 def _cost_usd(sums: Sequence[float]) -> float | None:

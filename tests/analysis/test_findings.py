@@ -54,12 +54,12 @@ def test_any_delegations_can_be_looked_through(spans: list[Span]) -> None:
 def test_a_saving_is_told_with_both_numbers_of_both_arms() -> None:
     spans = judged(100, 95, model="large", cost_usd=0.5) + judged(100, 96, model="small", cost_usd=0.02)
     found = of_kind(Kind.SAVING, Material(delegations=spans))
-    assert "Explore/small does search no worse than Explore/large" in found.text
+    assert "Explore on small does search no worse than Explore on large" in found.text
     assert "$0.0200 instead of $0.5000" in found.text
     assert found.size.usd == pytest.approx(48)
     assert found.low is not None
     assert -0.1 < found.low < 0
-    assert found.change == "send search tasks to Explore/small; 100 went to Explore/large"
+    assert found.change == "send search tasks to Explore on small; 100 went to Explore on large"
 
 
 def test_a_saving_that_was_followed_is_told_with_what_it_brought() -> None:
@@ -91,7 +91,7 @@ def test_an_anomaly_is_a_notice_that_says_how_many_chance_would_bring() -> None:
 def test_a_drift_is_told_with_since_when() -> None:
     spans = judged(60, 60) + judged(30, 0)
     found = of_kind(Kind.DRIFT, Material(delegations=spans))
-    assert "Explore/small became worse" in found.text
+    assert "Explore on small became worse" in found.text
     assert found.size.failures is not None
     assert found.span_ids[0] in {span.span_id for span in spans[60:]}
 
@@ -117,7 +117,7 @@ def test_an_arm_that_fails_where_sessions_wait_for_it_is_a_bottleneck() -> None:
     others = judged(40, 38)
     material = Material(delegations=slow + others, on_critical_path={span.span_id for span in slow + others[:20]})
     found = of_kind(Kind.BOTTLENECK, material)
-    assert "Explore/weak on critical paths succeeds" in found.text
+    assert "Explore on weak succeeds on critical paths" in found.text
     assert found.size.ms == 16 * 60_000
     assert [one.arm.model for one in bottlenecks(material.delegations, material.on_critical_path)] == ["weak"]
     assert bottlenecks(slow + others, on_critical_path=frozenset()) == []

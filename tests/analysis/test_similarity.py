@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mcp_server.analysis.similarity import Holding, TextIndex, most_similar, rarest, similarity, words_of
+from storage.words import task_words
 
 TEXTS = (
     "find the parser of the configuration file",
@@ -64,6 +65,11 @@ def test_candidates_of_a_store_are_scored_with_its_frequencies() -> None:
 
 def test_words_of_any_script_count() -> None:
     assert words_of("Найди парсер 42 x foo_bar").counts.keys() == {"найди", "парсер", "42", "foo_bar"}
+
+
+@given(st.text(alphabet=st.characters(max_codepoint=127)), st.sampled_from(["é", "я", "İ"]))
+def test_words_do_not_depend_on_the_script_of_others(text: str, other: str) -> None:
+    assert task_words(f"{text} {other}{other}")[:-1] == task_words(text)
 
 
 @given(st.lists(st.text(alphabet="abc de", max_size=30), max_size=8), st.text(alphabet="abc de", max_size=30))

@@ -77,6 +77,12 @@ def test_a_model_is_named_by_the_alias_that_the_client_takes_where_one_is_known(
     assert {(one["model"], one["alias"]) for one in (*rules["types"], *rules["models"])} == {(LARGE[1], "opus")}
 
 
+def test_of_one_arm_alone_there_is_nothing_to_learn_and_that_is_said(command: Command, tmp_path: Path) -> None:
+    judged(tmp_path / "one.db", 30, {LARGE: 0.9})
+    done = command("rules", "--db", tmp_path / "one.db")
+    assert done.err == "no rules: all judged delegations are of one agent on one model; two are needed to compare\n"
+
+
 def test_a_file_gets_a_block_at_its_end_and_the_difference_is_shown(command: Command, db: Path, file: Path) -> None:
     done = command("rules", "--db", db, file, "--yes")
     assert done.status == 0

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.clients.page import SCRIPT_ON_THE_PAGE, Configuration, configurations
+from tests.clients.page import PAGE, SCRIPT_ON_THE_PAGE, Configuration, configurations
 
 READERS = {"json": json.loads, "toml": tomllib.loads}
 
@@ -35,6 +35,12 @@ def test_every_client_has_its_section() -> None:
         "mcporter",
     }
     assert configurations().keys() == expected
+
+
+def test_the_words_for_a_model_close_the_loop() -> None:
+    words_for_models = PAGE.read_text(encoding="utf-8").split("```text\n")[1].split("```")[0]
+    wanted = {"suggest_routing", "task_type", "complexity", "record_spans", "decision_id", "record_reward"}
+    assert {word for word in wanted if word not in words_for_models} == set()
 
 
 @pytest.mark.parametrize(

@@ -59,6 +59,15 @@ async def test_what_is_learned_is_left_for_hooks(store: Store, tmp_path: Path) -
     assert "- search: Explore on claude-haiku; 20 judged" in json.loads(text)
 
 
+async def test_agents_that_nobody_ever_judged_take_nothing_from_the_table(store: Store, tmp_path: Path) -> None:
+    await _judge(store, "Explore", [1.0] * 17 + [0.0] * 3)
+    await _judge(store, "Plan", [1.0, 1.0, 0.0, 0.0] * 5)
+    junk = [a_span(agent_type=f"junk{place}", model=None, task="anything") for place in range(6)]
+    await store.add(Batch(spans=junk))
+    await _advising(store, tmp_path).refresh()
+    assert "- search: Explore on claude-haiku; 20 judged" in (tmp_path / ADVICE).read_text(encoding="utf-8")
+
+
 async def test_what_is_known_already_is_not_written_again(store: Store, tmp_path: Path) -> None:
     advising = _advising(store, tmp_path)
     await _judge(store, "Explore", [1.0] * 20)

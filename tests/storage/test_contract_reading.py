@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from storage.errors import BadCursor
-from storage.lessons import Vocabulary
+from storage.lessons import TaskHead, Vocabulary
 from storage.queries import AGENT_RUNS, ALL_KINDS, CALLS, Batch, Measure, Page, PageRequest, SpanFilter, Target
 from storage.records import ReadPosition, Session, Span
 from storage.store import Store
@@ -278,6 +278,11 @@ async def test_all_rewards_of_a_target_are_told_newest_first(store: Store) -> No
     assert await store.rewards(Target(session_id="session-1", span_id="one")) == [new, old]
     assert await store.rewards(Target(session_id="session-1", span_id=None)) == [of_main, of_session]
     assert await store.rewards(Target(session_id="missing", span_id=None)) == []
+    assert [await store.reward(one) for one in (new.reward_id, of_session.reward_id, "missing")] == [
+        new,
+        of_session,
+        None,
+    ]
 
 
 async def test_an_id_is_resolved_to_all_that_it_may_mean(store: Store) -> None:
@@ -332,7 +337,7 @@ async def test_how_rare_words_are_in_tasks_and_which_delegations_hold_them(store
     assert 10 / 3 <= found.mean_length <= 11 / 3  # an engine may take read_position for two words
     assert [one.span_id for one in await store.holding(["find", "parser"], SpanFilter(), 9)] == ["a", "c"]
     assert [one.span_id for one in await store.holding(["read_position"], SpanFilter(), 9)] == ["c"]
-    assert [one.task for one in await store.holding(["the"], SpanFilter(), 2)] == [tasks["c"], tasks["b"]]
+    assert await store.holding(["the"], SpanFilter(), 2) == [TaskHead("c", tasks["c"]), TaskHead("b", tasks["b"])]
     assert await store.holding(["the"], SpanFilter(agent_types=frozenset()), 9) == []
     assert await store.holding(["unheard", '"', ""], SpanFilter(), 9) == []
     await store.prune(before=at(99))

@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from storage.lessons import ArmState, Learned, TierSum
 from storage.queries import Batch
 from storage.records import Span
-from storage.sqlite import lesson_reading, lesson_words, lessons, migrate, rows, upkeep, writing
-from storage.sqlite.lesson_words import CommonWords
+from storage.sqlite import common_words, lesson_reading, lesson_words, lessons, migrate, rows, upkeep, writing
+from storage.sqlite.common_words import CommonWords
 from storage.vocabulary import Level, RewardSource, Source, SpanKind, Status, Tier
 from storage.words import task_words
 from tests.factories import a_reward, a_span, at
@@ -240,7 +240,7 @@ def test_what_was_concluded_from_the_end_of_a_span_goes_when_there_was_no_such_e
 def test_frequencies_of_common_words_are_counted_again_when_one_lesson_in_fifty_is_new(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(lesson_words, "_COMMON", 50)
+    monkeypatch.setattr(common_words, "_FEW", 50)
     with a_database() as connection:
         common = CommonWords()
 

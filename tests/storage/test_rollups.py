@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from storage.queries import Batch, Dimension, Group, SpanFilter
 from storage.records import Reward, Span
-from storage.sqlite import groups, migrate, rollup_groups, rollups, upkeep, writing
+from storage.sqlite import functions, groups, migrate, rollup_groups, rollups, upkeep, writing
 from storage.store import Store
 from storage.vocabulary import Status
 from tests.factories import a_reward, a_span, at
@@ -26,6 +26,7 @@ def a_database() -> Iterator[sqlite3.Connection]:
     with closing(sqlite3.connect(":memory:", isolation_level=None)) as connection:
         connection.row_factory = sqlite3.Row
         connection.execute("pragma foreign_keys = on")
+        functions.teach(connection)
         migrate.migrate(connection, ":memory:")
         yield connection
 
@@ -113,6 +114,7 @@ def test_what_they_cannot_answer_comes_from_the_spans() -> None:
 def test_a_database_that_held_spans_before_answers_from_them_until_it_is_summed_up() -> None:
     with closing(sqlite3.connect(":memory:", isolation_level=None)) as connection:
         connection.row_factory = sqlite3.Row
+        functions.teach(connection)
         for number, script in migrate.migrations():
             if number == 3:
                 connection.execute(

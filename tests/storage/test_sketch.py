@@ -49,6 +49,14 @@ def test_it_comes_back_from_its_bytes(some: list[int]) -> None:
     assert Sketch.from_bytes(sketch.to_bytes()) == sketch
 
 
+@given(st.lists(values, max_size=8))
+@example([[], [2**62], [0]])
+def test_many_are_summed_from_their_bytes(many: list[list[int]]) -> None:
+    assert Sketch.of_all(Sketch.of(some).to_bytes() for some in many) == Sketch.of(
+        value for some in many for value in some
+    )
+
+
 def test_nothing_has_no_quantile_and_no_bytes() -> None:
     assert Sketch().quantile(0.5) is None
     assert Sketch().to_bytes() == b""

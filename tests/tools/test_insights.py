@@ -64,7 +64,7 @@ async def test_a_cheaper_model_that_does_as_well_is_a_saving(ask: Ask) -> None:
     dear = rows(100, 95, model="large", cost_usd=0.5, task_type="search")
     await record(ask, dear + rows(100, 96, cost_usd=0.02, task_type="search", begin=200))
     found = await insight(ask, "saving")
-    assert "Explore/small does search no worse than Explore/large" in found["text"]
+    assert "Explore on small does search no worse than Explore on large" in found["text"]
     assert found["size"] == {"usd": pytest.approx(48)}
     assert found["low"] > -0.1
     assert len(found["span_ids"]) == 20
@@ -84,14 +84,14 @@ async def test_an_arm_that_fails_where_all_wait_for_it_is_a_bottleneck(ask: Ask)
     quick = [row | {"session_id": f"t-{place}"} for place, row in enumerate(rows(30, 29, begin=100))]
     await record(ask, slow + quick)
     found = await insight(ask, "bottleneck")
-    assert "Explore/weak on critical paths succeeds" in found["text"]
+    assert "Explore on weak succeeds on critical paths" in found["text"]
     assert found["size"] == {"ms": 14_000, "failures": 14}
 
 
 async def test_work_that_brought_nothing_is_waste(ask: Ask) -> None:
     lost = await record(ask, rows(3, 0, judged=False, status="lost", cost_usd=0.5))
     found = await insight(ask, "waste")
-    assert found["text"].startswith("3 delegations to Explore/small cancelled or lost: $1.50")
+    assert found["text"].startswith("3 delegations to Explore on small cancelled or lost: $1.50")
     assert set(found["span_ids"]) == set(lost)
 
 
@@ -117,7 +117,7 @@ async def test_a_session_that_fails_more_than_its_tasks_let_expect_is_noticed(as
 async def test_an_arm_that_is_not_what_it_was_drifts(ask: Ask) -> None:
     await record(ask, rows(60, 60) + rows(30, 0, begin=100))
     found = await insight(ask, "drift")
-    assert "Explore/small became worse" in found["text"]
+    assert "Explore on small became worse" in found["text"]
     assert "false in about 5 of 100" in found["text"]
 
 

@@ -1,10 +1,18 @@
 """Recording delegations and judging them, as a model does it."""
 
+import itertools
 import json
+from tempfile import TemporaryDirectory
 from typing import Any
 
+import anyio
 import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
 
+from mcp_server.ingest.texts import TextKeeper
+from mcp_server.service.recording import Recording, StatedSpan
+from storage.opening import open_store
 from storage.queries import Batch
 from storage.store import Store
 from storage.vocabulary import Source, Status
@@ -45,6 +53,98 @@ async def test_two_identical_spans_in_one_call_are_two(ask: Ask) -> None:
     assert len(set(ids)) == 2
     assert [result["span_id"] for result in again["results"]] == ids
     assert {result["result"] for result in again["results"]} == {"unchanged"}
+
+
+FAILED = {"agent_type": "w", "task": "Fix it", "model": "m1", "status": "error", "reward": 0}
+RETRIED = FAILED | {"model": "m2", "status": "ok", "reward": 1}
+
+
+async def test_a_retry_is_another_delegation_than_the_failed_attempt(ask: Ask, store: Store) -> None:
+    for _ in range(2):
+        failed, retried = await recorded(ask, **FAILED), await recorded(ask, **RETRIED)
+        spans = await store.spans([failed["span_id"], retried["span_id"]])
+        assert [(span.model, span.outcome) for span in spans.values()] == [("m1", "failure"), ("m2", "success")]
+    assert (failed["result"], retried["result"]) == ("unchanged", "unchanged")
+
+
+@pytest.mark.parametrize(
+    ("first", "then", "result"),
+    [
+        pytest.param({"model": "m1", "output": "x"}, {"model": "m2", "output": "x"}, "created", id="another model"),
+        pytest.param({"output": "x"}, {"output": "y"}, "created", id="another output"),
+        pytest.param({"error": "x"}, {"output": "y"}, "created", id="a success after an error"),
+        pytest.param({"error": "x"}, {"error": "y"}, "created", id="another error"),
+        pytest.param({"reward": 0}, {"reward": 1}, "created", id="another verdict"),
+        pytest.param({"duration_ms": 5}, {"duration_ms": 6}, "created", id="another duration"),
+        pytest.param({"ended_at": "2026-11-20T12:10Z"}, {"ended_at": "2026-11-20T12:11Z"}, "created", id="another end"),
+        pytest.param({"output": "x"}, {"output": "x", "model": "m"}, "updated", id="more of the same"),
+        pytest.param({"model": "m"}, {"model": "m", "output": "x"}, "updated", id="the end of a running one"),
+        pytest.param({"model": "m"}, {"model": "full-m", "status": "ok"}, "updated", id="its model in full"),
+        pytest.param({"status": "lost"}, {"output": "x"}, "updated", id="the end of a lost one"),
+        pytest.param({"output": "x"}, {}, "unchanged", id="less of the same"),
+        pytest.param({"output": "x"}, {"status": "running"}, "unchanged", id="its beginning told late"),
+        pytest.param({"output": "hunter2"}, {"output": "hunter2"}, "unchanged", id="the same secret"),
+    ],
+)
+async def test_what_contradicts_a_delegation_that_has_ended_is_another_one(
+    ask: Ask, first: dict[str, Any], then: dict[str, Any], result: str
+) -> None:
+    begun, again = await recorded(ask, **first), await recorded(ask, **then)
+    assert again["result"] == result
+    assert (again["span_id"] == begun["span_id"]) == (result != "created")
+
+
+@pytest.mark.parametrize("more", [{}, {"status": "running"}, {"model": "m"}, {"duration_ms": 5, "model": "m"}])
+async def test_what_was_delivered_outlives_what_is_told_later(store: Store, more: dict[str, Any]) -> None:
+    moments = map(at, itertools.count(3600))
+    recording = Recording(store, TextKeeper(str), clock=lambda: next(moments))
+    [ended] = await recording.spans([StatedSpan(agent_type="w", output="x")])
+    [again] = await recording.spans([StatedSpan(agent_type="w", **more)])
+    span = await shown(store, ended.span_id)
+    assert (again.span_id, span.status, span.output) == (ended.span_id, Status.OK, "x")
+
+
+async def test_a_delegation_named_by_its_id_may_run_again(ask: Ask, store: Store) -> None:
+    span_id = (await recorded(ask, output="x"))["span_id"]
+    moments = map(at, itertools.count(3700))
+    recording = Recording(store, TextKeeper(str), clock=lambda: next(moments))
+    await recording.spans([StatedSpan(agent_type="reviewer", span_id=span_id, status="running")])
+    assert (await shown(store, span_id)).status is Status.RUNNING
+
+
+ROWS = st.fixed_dictionaries(
+    {"agent_type": st.just("w")},
+    optional={
+        "model": st.sampled_from(["m1", "m2"]),
+        "status": st.sampled_from(["running", "ok", "error", "lost"]),
+        "output": st.sampled_from(["x", "y"]),
+        "reward": st.sampled_from([0, 0.5, 1]),
+        "duration_ms": st.sampled_from([5, 6]),
+        "ended_at": st.just("2026-11-20T14:00Z"),
+    },
+)
+
+
+@settings(max_examples=40)
+@given(st.lists(st.lists(ROWS, min_size=1, max_size=3), max_size=6))
+@example([[FAILED], [RETRIED]])
+@example([[{"agent_type": "w", "model": "m1"}], [{"agent_type": "w", "model": "m2", "status": "ok"}]])
+def test_repeating_any_calls_creates_nothing_twice(calls: list[list[dict[str, Any]]]) -> None:
+    async def told_twice() -> None:
+        with TemporaryDirectory() as folder:
+            store = open_store(f"{folder}/telemetry.db")
+            moments = map(at, itertools.count(3600))
+            recording = Recording(store, TextKeeper(str), session_id="here", clock=lambda: next(moments))
+            try:
+                first, again = [
+                    [await recording.spans([StatedSpan(**row) for row in rows]) for rows in calls] for _ in range(2)
+                ]
+            finally:
+                await store.close()
+        assert [[one.span_id for one in call] for call in again] == [[one.span_id for one in call] for call in first]
+        assert all(len({one.span_id for one in call}) == len(call) for call in first)
+
+    anyio.run(told_twice, backend="asyncio")
 
 
 async def test_a_running_delegation_is_completed_by_a_second_call(ask: Ask, store: Store) -> None:
@@ -122,6 +222,26 @@ async def test_a_reward_told_with_a_span_is_a_models(ask: Ask, store: Store) -> 
     assert (span.reward, span.reward_source, span.outcome) == (0.9, "model", "success")
 
 
+@pytest.mark.parametrize(
+    ("told", "count"),
+    [
+        pytest.param({"tool_sequence": ["Read", "Edit"]}, 2, id="counted"),
+        pytest.param({"tool_sequence": ["Read", "Edit"], "tool_call_count": 7}, 7, id="told"),
+        pytest.param({"output": "x"}, None, id="unknown"),
+    ],
+)
+async def test_calls_are_counted_where_their_sequence_is_told(
+    ask: Ask, store: Store, told: dict[str, Any], count: int | None
+) -> None:
+    assert (await shown(store, (await recorded(ask, **told))["span_id"])).tool_call_count == count
+
+
+async def test_a_count_that_was_told_outlives_a_sequence_told_later(ask: Ask, store: Store) -> None:
+    span_id = (await recorded(ask, tool_call_count=7))["span_id"]
+    await recorded(ask, tool_sequence=["Read"])
+    assert (await shown(store, span_id)).tool_call_count == 7
+
+
 async def test_a_row_with_a_known_agent_merges_with_what_was_captured(ask: Ask, store: Store) -> None:
     captured = a_span(agent_id="a123", source=Source.CAPTURED, input_tokens=700, output="as captured")
     await store.add(Batch(spans=[captured]))
@@ -155,6 +275,15 @@ async def test_texts_are_redacted_and_bounded(ask: Ask, store: Store) -> None:
         pytest.param([MINIMAL | {"agent_type": "x" * 201}], "spans[0].agent_type is 'xxx", id="an endless name"),
         pytest.param([MINIMAL | {"started_at": "yesterday"}], "ISO 8601", id="a time in words"),
         pytest.param([MINIMAL | {"started_at": "9999999d"}], "ISO 8601", id="a time out of range"),
+        pytest.param([MINIMAL | {"started_at": "2026-11-22"}], "more than a day ahead", id="a start in the far future"),
+        pytest.param([MINIMAL | {"ended_at": "2030-01-01"}], "spans[0].ended_at '2030-01-01'", id="an end likewise"),
+        pytest.param([MINIMAL | {"duration_ms": 10**14}], "duration_ms '100000000000000'", id="a start before year 1"),
+        pytest.param(
+            [MINIMAL | {"started_at": "1h", "duration_ms": 9 * 10**15}],
+            "spans[0].duration_ms '9000000000000000'",
+            id="an end after year 9999",
+        ),
+        pytest.param([MINIMAL | {"reward_source": "human"}], "give reward, too", id="a source of no reward"),
         pytest.param(
             [MINIMAL, MINIMAL | {"started_at": "2026-11-20", "ended_at": "2026-11-19"}],
             "spans[1] 'reviewer' cannot be used: ended_at 2026-11-19T00:00:00+00:00 is before started_at",
@@ -207,6 +336,16 @@ async def test_repeating_a_reward_changes_nothing(ask: Ask, store: Store) -> Non
     assert (await ask("record_reward", **given))["result"] == "created"
     assert (await ask("record_reward", **given))["result"] == "unchanged"
     assert "already names a reward of 0.5" in await ask.refused("record_reward", **(given | {"value": 1}))
+
+
+async def test_a_reward_id_of_another_target_is_refused_by_name(ask: Ask, store: Store) -> None:
+    one, other = a_span(), a_span()
+    await store.add(Batch(spans=[one, other]))
+    verdict = {"value": 1, "source": "human", "reward_id": "R"}
+    await ask("record_reward", target_id=one.span_id, **verdict)
+    for target_id in (other.span_id, other.session_id):
+        said = await ask.refused("record_reward", target_id=target_id, **verdict)
+        assert f"reward_id 'R' cannot be used: it already judges '{one.span_id}'" in said
 
 
 async def test_a_reward_for_nothing_says_how_to_find_something(ask: Ask) -> None:

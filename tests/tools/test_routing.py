@@ -10,6 +10,11 @@ import pytest
 from mcp import Client
 from mcp.types import TextResourceContents
 
+from mcp_server.cli.app import App
+from mcp_server.cli.serve import services
+from mcp_server.server import build_server
+from mcp_server.service.guessing import TypeGuesser
+from mcp_server.settings import Settings
 from storage.queries import Batch, PageRequest
 from storage.records import Reward, RoutingDecision, Span
 from storage.store import Store
@@ -76,7 +81,7 @@ async def test_fewer_than_ten_judged_delegations_are_never_enough(store: Store, 
     await _history(store, Explore=[1] * 5, Plan=[0] * 4)
     answer = await ask("suggest_routing", task=TASK, task_type="search")
     assert answer["decision"] == "not_enough_data"
-    assert answer["reason"] == "weak: 9 judged delegations in all, 10 are needed; default haiku/Explore"
+    assert answer["reason"] == "weak: 9 judged delegations in all, 10 are needed; you usually take Explore on haiku"
     await _history(store, Explore=[1] * 20, Plan=[0] * 16)
     assert (await ask("suggest_routing", task=TASK, task_type="search"))["decision"] == "delegate"
 
@@ -199,6 +204,56 @@ async def test_agents_that_are_defined_are_candidates(store: Store, ask: Ask, tm
     assert answer["untried"] == ["painter"]
 
 
+async def test_agents_that_nobody_ever_judged_do_not_switch_advice_off(store: Store, ask: Ask) -> None:
+    await _history(store, Explore=[1] * 20, Plan=[1, 0] * 10)
+    question = {"task": TASK, "task_type": "search", "complexity": "low"}
+    for place in range(6):
+        await store.add(Batch(spans=[a_span(agent_type=f"junk{place}", model=None, task="Something", task_type=None)]))
+    await store.add(Batch(spans=[a_span(agent_type="Plan", model="opus", task="Something")]))
+    judged = [{"agent_type": "Explore"}, {"agent_type": "Plan", "model": "haiku"}]
+    before = await ask("suggest_routing", **question, candidates=judged)
+    after = await ask("suggest_routing", **question)
+    assert (before["decision"], after["decision"]) == ("delegate", "delegate")
+    assert (after["arm"], after["p_best"]) == (before["arm"], before["p_best"])
+    assert [one["agent_type"] for one in after["alternatives"]] == ["Plan"]
+    assert after["untried"] == ["Plan on opus", "junk0", "junk1", "junk2", "junk3"]
+    candidates = [{"agent_type": name} for name in ("Explore", "junk0")]
+    named = await ask("suggest_routing", **question, candidates=candidates)
+    assert {one["agent_type"] for one in [*named["alternatives"], *filter(None, [named["arm"]])]} == {
+        "Explore",
+        "junk0",
+    }
+
+
+async def test_with_one_judged_arm_all_that_were_seen_are_on_offer(store: Store, ask: Ask) -> None:
+    await _history(store, Explore=[1] * 20)
+    await store.add(Batch(spans=[a_span(agent_type="junk", model=None, task="Something")]))
+    answer = await ask("suggest_routing", task=TASK, task_type="search")
+    assert {one["agent_type"] for one in [*answer["alternatives"], *filter(None, [answer["arm"]])]} == {
+        "Explore",
+        "junk",
+    }
+    assert answer["untried"] == []
+
+
+async def test_of_arms_of_which_nothing_is_known_no_figures_are_told(store: Store, ask: Ask) -> None:
+    spans, given = _judged("Explore", [1] * 20, cost_usd=0.5)
+    await store.add(Batch(spans=spans, rewards=given))
+    candidates = [{"agent_type": "Explore"}, {"agent_type": "Newcomer", "model": "opus"}]
+    answer = await ask("suggest_routing", task=TASK, task_type="search", candidates=candidates)
+    told = [one for one in answer["alternatives"] if one["agent_type"] == "Newcomer"]
+    names = ("success", "low", "high", "n", "verified_n", "cost_usd", "duration_s")
+    assert [[one[name] for name in names] for one in told] == [[None, None, None, 0, 0, None, None]]
+
+
+async def test_a_complexity_that_nobody_stated_is_not_shown(ask: Ask) -> None:
+    answer = await ask("suggest_routing", task="Find it")
+    assert (answer["complexity"], answer["complexity_origin"]) == (None, None)
+    assert any("complexity was not given" in caution for caution in answer["cautions"])
+    stated = await ask("suggest_routing", task="[search/low] Find it")
+    assert (stated["complexity"], stated["complexity_origin"]) == ("low", "opening")
+
+
 async def test_a_suggestion_is_remembered_redacted_with_its_arms(store: Store, ask: Ask) -> None:
     await _history(store, Explore=[1] * 20, Plan=[0] * 20)
     answer = await ask("suggest_routing", task=f"{TASK} with hunter2", task_type="search", complexity="low")
@@ -271,6 +326,26 @@ async def test_a_delegation_follows_one_decision_only_however_often_it_is_told(s
     assert {one.span_id for one in await _decisions(store)} == {"the-one", "the-next"}
 
 
+@pytest.mark.parametrize("blank", [{"task": " \n"}, {"task": TASK, "task_type": " "}], ids=["task", "task type"])
+async def test_a_blank_question_is_refused_and_not_remembered(store: Store, ask: Ask, blank: dict[str, str]) -> None:
+    assert "it is blank" in await ask.refused("suggest_routing", **blank)
+    assert await _decisions(store) == []
+
+
+async def test_where_no_client_names_a_session_a_process_is_one(store: Store, tmp_path: Path) -> None:
+    settings = Settings(db="unused", claude_config=tmp_path, spool=tmp_path / "spool", spool_of_last_resort=tmp_path)
+    app = App(settings, store, TypeGuesser())
+    async with Client(build_server(services(app))) as client:
+        ask = Ask(client)
+        answer = await ask("suggest_routing", task=TASK, task_type="search", complexity="high")
+        recorded = (await ask("record_spans", spans=[{"agent_type": "Explore", "task": TASK}]))["results"][0]
+        assert (await ask("get_trajectory"))["session_id"] == recorded["session_id"]
+    decision = await store.decisions.get(answer["decision_id"])
+    assert decision is not None
+    assert (decision.span_id, decision.session_id) == (recorded["span_id"], recorded["session_id"])
+    assert (await store.spans([recorded["span_id"]]))[recorded["span_id"]].complexity == "high"
+
+
 async def test_a_caller_may_say_which_decision_it_follows(store: Store, ask: Ask) -> None:
     answer = await ask("suggest_routing", task=TASK, complexity="high")
     row = {
@@ -299,6 +374,16 @@ async def test_the_table_says_what_is_advised_for_each_type(store: Store, client
     assert table["judged"] == {"n": 40, "verified_n": 40}
     [route] = table["routes"]
     assert (route["task_type"], route["decision"], route["arm"]["agent_type"]) == ("search", "delegate", "Explore")
+
+
+async def test_neither_does_the_table_offer_what_was_never_judged(store: Store, client: Client) -> None:
+    await _history(store, Explore=[1] * 20, Plan=[1, 0] * 10)
+    for place in range(6):
+        await store.add(Batch(spans=[a_span(agent_type=f"junk{place}", model=None, task="Something")]))
+    content = (await client.read_resource("delegation://routing")).contents[0]
+    assert isinstance(content, TextResourceContents)
+    [route] = json.loads(content.text)["routes"]
+    assert (route["decision"], route["arm"]["agent_type"]) == ("delegate", "Explore")
 
 
 async def test_bad_questions_are_answered_with_what_works(ask: Ask) -> None:

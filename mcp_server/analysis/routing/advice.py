@@ -7,12 +7,21 @@ from typing import Final
 
 from mcp_server.analysis.plurals import counted
 from mcp_server.analysis.routing.arms import Arm
-from mcp_server.analysis.routing.decisions import LEAST_VERIFIED, Decision, Ground, Kind, Known, Question
+from mcp_server.analysis.routing.decisions import (
+    LEAST_VERIFIED,
+    LEAST_VERIFIED_OF_TYPE,
+    Decision,
+    Ground,
+    Kind,
+    Known,
+    Question,
+)
 from mcp_server.analysis.routing.forecasts import Neighbour
 from mcp_server.analysis.routing.hierarchy import GATE
 from mcp_server.analysis.routing.ranking import Ranked
 from mcp_server.analysis.routing.rollups import Count
 from mcp_server.analysis.routing.utility import Estimate
+from mcp_server.analysis.similarity import SAME_TASK
 from storage.outcomes import SUCCESS_FROM
 from storage.vocabulary import Level
 
@@ -58,6 +67,15 @@ class Fallback:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Counts:
+    """What was judged of an arm."""
+
+    of_type: Count
+    """Delegations of the type that is asked for."""
+    in_all: Count
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Advice:
     """A decision as it is told."""
 
@@ -68,6 +86,8 @@ class Advice:
     """Delegations of that arm that have this type."""
     alternatives: Sequence[Ranked]
     """At most three, best first: without the chosen arm; all that there is where none is chosen."""
+    counts: Sequence[Counts]
+    """Of each alternative."""
     reason: str
     similar: Sequence[str]
     """Spans of the most similar judged delegations, most similar first; at most five."""
@@ -82,12 +102,16 @@ def advice(question: Question, known: Known, decision: Decision) -> Advice:
         (one for one in known.neighbours if one.similarity > GATE), key=lambda one: (-one.similarity, one.span_id)
     )
     chosen = decision.chosen
-    alternatives = decision.ranking[1:] if chosen else decision.ranking
+    alternatives = (decision.ranking[1:] if chosen else decision.ranking)[:ALTERNATIVES]
     return Advice(
         decision=decision,
         expected=chosen,
         judged=_judged(known, question, chosen.arm) if chosen else Count(),
-        alternatives=alternatives[:ALTERNATIVES],
+        alternatives=alternatives,
+        counts=[
+            Counts(of_type=_judged(known, question, one.arm), in_all=known.history.by_arm.get(one.arm, Count()))
+            for one in alternatives
+        ],
         reason=_reason(question, known, decision, near),
         similar=list(dict.fromkeys(one.span_id for one in near))[:_SIMILAR_SHOWN],
         verify=VERIFY.get(question.profile.task_type or "", VERIFY_OTHERWISE),
@@ -100,7 +124,10 @@ def _reason(question: Question, known: Known, decision: Decision, near: Sequence
     judged = known.history.total
     weak = f"weak: {_WEAK[decision.weakness]}" if decision.weakness in _WEAK else "weak"
     weak = weak.format(
-        verified=counted(judged.verified_n, "judged delegation"), least=LEAST_VERIFIED, first=_first(decision)
+        verified=counted(judged.verified_n, "judged delegation"),
+        least=LEAST_VERIFIED,
+        least_of_type=LEAST_VERIFIED_OF_TYPE,
+        first=_first(decision),
     )
     told: dict[Ground, str] = {
         Ground.CRITICAL_AND_UNCERTAIN: "critical and uncertain: ask, split it into safer steps, or do it inline",
@@ -113,7 +140,7 @@ def _reason(question: Question, known: Known, decision: Decision, near: Sequence
         f" {_type(question)} done inline did better than any arm is expected to",
     }
     if decision.kind is Kind.NOT_ENOUGH_DATA:
-        usual = f"; default {_name(decision.usual)}" if decision.usual else ""
+        usual = f"; you usually take {_name(decision.usual)}" if decision.usual else ""
         return f"{weak}{usual}"
     if decision.kind is not Kind.DELEGATE:
         return told[decision.ground]
@@ -125,6 +152,7 @@ _WEAK: Final[Mapping[Ground | None, str]] = {
     Ground.FEW_JUDGED: "{verified} in all, {least} are needed",
     Ground.LITTLE_KNOWN: "little is known of {first}, which may be the best",
     Ground.UNVERIFIED: "too few results of {first} were ever verified",
+    Ground.UNVERIFIED_AT_TYPE: "fewer than {least_of_type} results of {first} at this type were verified",
     Ground.TOO_CLOSE: "the arms are too close; {first} leads",
 }
 
@@ -137,14 +165,14 @@ def _evidence(question: Question, known: Known, decision: Decision, near: Sequen
     parts = [f"{_name(one.arm)}: {told} ({judged.verified_n} verified)"]
     same = {past.span_id: past for past in near if past.arm == one.arm}.values()
     if same:
-        tasks = "near-identical task" if len(same) == 1 else "near-identical tasks"
-        parts.append(f"{len(same)} {tasks}, {sum(past.reward >= SUCCESS_FROM for past in same)} of {len(same)}")
+        alike = "near-identical" if all(past.similarity >= SAME_TASK for past in same) else "similar"
+        tasks = "task" if len(same) == 1 else "tasks"
+        parts.append(f"{len(same)} {alike} {tasks}, {sum(past.reward >= SUCCESS_FROM for past in same)} of {len(same)}")
     parts.append(
         f"p {digits(one.p)} [{digits(one.low)}, {digits(one.high)}], our estimate of P(best) {digits(one.p_best)}"
     )
-    typical = [text for text in (_cost(one.estimate.cost_usd), _duration(one.estimate.duration_ms)) if text]
-    if typical:
-        parts.append(f"{', '.join(typical)} typical")
+    if usual := typical(one.estimate):
+        parts.append(f"{usual} typical")
     if decision.explore:
         parts.append("little is known about it, and it may be better")
     return "; ".join([*parts, "observational log"])
@@ -175,7 +203,7 @@ def _cautions(question: Question, decision: Decision) -> list[str]:
         found.append("complexity was not given: without it history favours the arms that were given the easy work")
     chosen = decision.chosen
     if chosen and chosen.estimate.cost_imputed:
-        found.append("cost: imputed, since none is known of this arm")
+        found.append("cost: none is known of this arm; it is ranked as if it cost what others do")
     if decision.left_out:
         found.append(f"{len(decision.left_out)} arms were left out for their cost or duration")
     return found
@@ -225,5 +253,5 @@ def _duration(duration_ms: float | None) -> str:
 
 
 def typical(estimate: Estimate) -> str:
-    """What a task takes, such as `$0.04, 41 s`; empty where nobody knows."""
-    return ", ".join(text for text in (_cost(estimate.cost_usd), _duration(estimate.duration_ms)) if text)
+    """What a task takes this arm, such as `$0.04, 41 s`; empty where nobody knows."""
+    return ", ".join(text for text in (_cost(estimate.own_cost_usd), _duration(estimate.own_duration_ms)) if text)

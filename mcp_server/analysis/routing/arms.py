@@ -14,7 +14,7 @@ class Arm(NamedTuple):
     @property
     def label(self) -> str:
         """How people are shown it."""
-        return self.agent_type if self.model is None else f"{self.model}/{self.agent_type}"
+        return self.agent_type if self.model is None else f"{self.agent_type} on {self.model}"
 
 
 class Profile(NamedTuple):

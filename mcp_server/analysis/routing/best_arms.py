@@ -11,12 +11,11 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from mcp_server.analysis.routing.arms import Arm, Profile, by_name
-from mcp_server.analysis.routing.decisions import LEAST_VERIFIED, Known, Question, decide
+from mcp_server.analysis.routing.decisions import LEAST_TO_COMPARE, LEAST_VERIFIED, Known, Question, decide
 from mcp_server.analysis.routing.ranking import Ranked
 from mcp_server.analysis.routing.rollups import Count
 from mcp_server.analysis.routing.utility import Preference
 
-_TWO: Final = 2
 _MINOR_SHARE: Final = 0.1
 _BETTER_THAN_CHANCE: Final = 0.5
 _TYPE: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:@/-]{0,39}")
@@ -119,7 +118,7 @@ def _best_model(known: Known, tried: Sequence[Arm], prefer: Preference) -> BestM
 
 def _best(known: Known, task_type: str | None, arms: Sequence[Arm], prefer: Preference) -> Ranked | None:
     """The arm that `decide` would delegate to with confidence, and not only because little is known of it."""
-    if len(arms) < _TWO:
+    if len(arms) < LEAST_TO_COMPARE:
         return None
     decision = decide(Question(profile=Profile(task_type), prefer=prefer), known, arms)
     return None if decision.explore else decision.chosen

@@ -23,6 +23,10 @@ from storage.vocabulary import Level
 
 LEAST_VERIFIED: Final = 10
 """With fewer verified delegations in all, no advice is confident."""
+LEAST_VERIFIED_OF_TYPE: Final = 5
+"""Of the first arm at the type of a task: with fewer, critical work and standing rules are not left to it."""
+LEAST_TO_COMPARE: Final = 2
+"""Arms of which something was judged."""
 MOST_ON_OFFER: Final = 24
 _LEAST_EVIDENCE: Final = 5
 """Of the first arm: in observations, and in verified delegations of its own."""
@@ -58,10 +62,20 @@ class Ground(StrEnum):
     FEW_JUDGED = "few_judged"
     LITTLE_KNOWN = "little_known"
     UNVERIFIED = "unverified"
+    UNVERIFIED_AT_TYPE = "unverified_at_type"
     TOO_CLOSE = "too_close"
 
 
-WEAK: Final = frozenset({Ground.NO_ARMS, Ground.FEW_JUDGED, Ground.LITTLE_KNOWN, Ground.UNVERIFIED, Ground.TOO_CLOSE})
+WEAK: Final = frozenset(
+    {
+        Ground.NO_ARMS,
+        Ground.FEW_JUDGED,
+        Ground.LITTLE_KNOWN,
+        Ground.UNVERIFIED,
+        Ground.UNVERIFIED_AT_TYPE,
+        Ground.TOO_CLOSE,
+    }
+)
 """Grounds on which the evidence is weak."""
 
 
@@ -115,7 +129,7 @@ class Decision:
     explore: bool
     """Whether the first arm is first because little is known of it."""
     usual: Arm | None
-    """What the user does most for tasks of this type."""
+    """What the user does most for tasks of this type, if it is on offer and not clearly worse than the first."""
     left_out: Sequence[Arm]
     """Arms beyond the limits of cost or duration."""
 
@@ -123,6 +137,19 @@ class Decision:
     def chosen(self) -> Ranked | None:
         """The arm to delegate to, if that is the decision."""
         return self.ranking[0] if self.kind is Kind.DELEGATE else None
+
+
+def offered_by_default(history: History, usage: Iterable[Usage]) -> tuple[list[Arm], list[Arm]]:
+    """Where nobody names arms: those on offer, and those that were seen and are not on offer, each by name.
+
+    An arm of which nothing was ever judged could always be the best; a few of them would make all evidence weak. So
+    they are on offer only as long as fewer than two arms were judged.
+    """
+    judged = sorted(history.by_arm, key=by_name)
+    seen = sorted({*judged, *(row.arm for row in usage)}, key=by_name)
+    if len(judged) < LEAST_TO_COMPARE:
+        return seen, []
+    return judged, [arm for arm in seen if arm not in history.by_arm]
 
 
 def on_offer(candidates: Iterable[Arm], history: History) -> list[Arm]:
@@ -152,7 +179,7 @@ def decide(question: Question, known: Known, offered: Iterable[Arm]) -> Decision
         penalties(within_expected, question.prefer),
         within_expected,
     )
-    weakness = _weakness(question.profile, known, ranking)
+    weakness = _weakness(question, known, ranking)
     kind, ground = (
         _asking(question, ranking, weakness, is_limited=bool(arms) and not within)
         or _inline(question, known, ranking)
@@ -164,7 +191,7 @@ def decide(question: Question, known: Known, offered: Iterable[Arm]) -> Decision
         weakness=weakness,
         ranking=ranking,
         explore=is_exploration(ranking),
-        usual=usual(known.usage, task_type),
+        usual=_usual(known, task_type, ranking),
         left_out=[arm for arm in arms if arm not in within_expected],
     )
 
@@ -181,20 +208,31 @@ def _is_within(one: Estimate, question: Question) -> bool:
     return not too_dear and not too_slow
 
 
-def _weakness(profile: Profile, known: Known, ranking: Sequence[Ranked]) -> Ground | None:
+def _usual(known: Known, task_type: str | None, ranking: Sequence[Ranked]) -> Arm | None:
+    """What the user does most: to be named it must be on offer, and not clearly worse than the first."""
+    arm = usual(known.usage, task_type)
+    return arm if any(one.arm == arm and one.high >= ranking[0].p for one in ranking) else None
+
+
+def _weakness(question: Question, known: Known, ranking: Sequence[Ranked]) -> Ground | None:
     if not ranking:
         return Ground.NO_ARMS
     if known.history.total.verified_n < LEAST_VERIFIED:
         return Ground.FEW_JUDGED
     first = ranking[0]
     # One task that hardly resembles this one makes the forecast local, and so wide; it takes no knowledge away.
-    apart_from_neighbours = known.router.forecasts(profile, [first.arm])[first.arm]
+    apart_from_neighbours = known.router.forecasts(question.profile, [first.arm])[first.arm]
     if max(first.n_eff, apart_from_neighbours.n_eff) < _LEAST_EVIDENCE:
         return Ground.LITTLE_KNOWN
     # However many guesses there are of an arm, they do not add up to knowledge.
     if known.history.by_arm.get(first.arm, Count()).verified_n < _LEAST_EVIDENCE:
         return Ground.UNVERIFIED
-    return Ground.TOO_CLOSE if first.p_best < least_p_best(len(ranking)) else None
+    if first.p_best < least_p_best(len(ranking)):
+        return Ground.TOO_CLOSE
+    # What it did elsewhere is no ground to let it deploy, delete or pay.
+    of_type = known.history.by_type.get((question.profile.task_type, first.arm), Count())
+    is_new_to_it = question.criticality is Level.HIGH and of_type.verified_n < LEAST_VERIFIED_OF_TYPE
+    return Ground.UNVERIFIED_AT_TYPE if is_new_to_it else None
 
 
 def _asking(

@@ -19,7 +19,7 @@ LIMIT_CHARS: Final = 1_200
 _MOST_TYPES: Final = 12
 _DIGEST_BYTES: Final = 8
 _HEAD: Final = (
-    "Who did best at which type of task, from this user's own judged delegations"
+    "Who did best for its price at which type of task, from this user's own judged delegations"
     " (observational, by delegation-telemetry):"
 )
 _FOOT: Final = (

@@ -22,7 +22,7 @@ _NEGLIGIBLE: Final = 1e-3
 _OFTEN: Final = 5
 _SHARE: Final = 0.002
 """Of a long history: it takes longer to fit, and a few more lessons change nothing."""
-_FEW: Final = 20
+_FEW: Final = 200
 
 Key = TypeVar("Key")
 
@@ -161,8 +161,8 @@ def history(rollups: Iterable[Rollup], epochs: Mapping[Arm, float] | None = None
 def is_stale(fitted_n: int, n: int) -> bool:
     """Whether a model that was fitted to so many judged delegations should be fitted anew, now that there are n.
 
-    After each one of the first 20, then after 5 new ones, or 0.2 % of them where that is more, and when some were taken
-    away.
+    After each one of the first 200, which takes a few milliseconds: whoever has just judged something sees it counted.
+    Then after 5 new ones, or 0.2 % of them where that is more, and when some were taken away.
     """
     return n != fitted_n and (n < _FEW or n < fitted_n or n - fitted_n >= max(_OFTEN, _SHARE * fitted_n))
 

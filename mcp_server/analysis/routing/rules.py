@@ -6,11 +6,9 @@ from typing import Final
 
 from mcp_server.analysis.routing.arms import Arm
 from mcp_server.analysis.routing.best_arms import BestArm, BestModel, best_arms
-from mcp_server.analysis.routing.decisions import Known
+from mcp_server.analysis.routing.decisions import LEAST_VERIFIED_OF_TYPE, Known
 from mcp_server.analysis.routing.utility import Preference
 
-LEAST_VERIFIED_OF_TYPE: Final = 5
-"""Verified delegations of the arm that have the type of a rule."""
 LEAST_P_BEST: Final = 0.5
 """Advice may follow the likeliest of many arms; what stands for good should be likelier the best than not."""
 

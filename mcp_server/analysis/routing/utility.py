@@ -64,6 +64,16 @@ class Estimate:
     """Nothing is known of this arm's own cost."""
     duration_imputed: bool = False
 
+    @property
+    def own_cost_usd(self) -> float | None:
+        """The cost where it is known of this very arm: only that may be told."""
+        return None if self.cost_imputed else self.cost_usd
+
+    @property
+    def own_duration_ms(self) -> float | None:
+        """The duration where it is known of this very arm."""
+        return None if self.duration_imputed else self.duration_ms
+
 
 class _Known(NamedTuple):
     n: int

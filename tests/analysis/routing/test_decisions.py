@@ -83,7 +83,6 @@ def test_weak_evidence_is_no_advice(logs: list[list[Judged]], ground: Ground) ->
     found = decision(*logs, usage=COUNTS)
     assert (found.kind, found.ground, found.weakness) == (Kind.NOT_ENOUGH_DATA, ground, ground)
     assert found.chosen is None
-    assert found.usual == SMALL
     assert len(found.ranking) == 2
 
 
@@ -201,7 +200,7 @@ def test_the_reason_tells_the_evidence() -> None:
     first = told.expected
     estimate = f"p .{first.p * 100:.0f} [.{first.low * 100:.0f}, 1], our estimate of P(best) "
     assert told.reason.startswith(
-        "large/Explore: 20 judged delegations of type search, 20 succeeded (20 verified);"
+        "Explore on large: 20 judged delegations of type search, 20 succeeded (20 verified);"
         f" 1 near-identical task, 1 of 1; {estimate}"
     )
     assert told.reason.endswith("; $0.04, 41 s typical; observational log")
@@ -210,10 +209,53 @@ def test_the_reason_tells_the_evidence() -> None:
     assert told.verify.startswith("open two or three")
 
 
-def test_the_reason_of_weak_advice_names_the_default() -> None:
+@pytest.mark.parametrize(
+    ("alike", "said"),
+    [
+        pytest.param([0.9, 0.6], "2 near-identical tasks, 2 of 2", id="all the same"),
+        pytest.param([0.9, 0.59], "2 similar tasks, 2 of 2", id="one is only similar"),
+        pytest.param([0.4], "1 similar task, 1 of 1", id="one similar"),
+    ],
+)
+def test_only_the_same_task_again_is_called_near_identical(alike: list[float], said: str) -> None:
+    near = [Neighbour(f"span-{place}", LARGE, 1.0, 1.0, one) for place, one in enumerate(alike)]
+    known = known_from(*CLEAR, usage=USAGE, neighbours=near)
+    assert f"; {said}; " in advice(asked(), known, decide(asked(), known, PAIR)).reason
+
+
+def test_an_imputed_cost_is_not_told() -> None:
+    known = known_from(*CLEAR, usage=USAGE[:1])
+    told = advice(asked(), known, decide(asked(), known, PAIR))
+    assert told.expected is not None
+    assert (told.expected.arm, told.expected.estimate.cost_imputed) == (LARGE, True)
+    assert "typical" not in told.reason
+    assert any("cost" in caution for caution in told.cautions)
+
+
+def test_the_usual_arm_is_named_only_where_it_is_on_offer_and_not_clearly_worse() -> None:
+    known = known_from(judged(LARGE, [1.0] * 20), judged(PLANNER, [1.0] * 20), judged(SMALL, [0.0] * 20), usage=COUNTS)
+    assert decide(asked(), known, ARMS).usual is None, "it is clearly worse"
+    known = known_from(*CLOSE, usage=COUNTS)
+    assert decide(asked(), known, PAIR).usual == SMALL
+    assert decide(asked(), known, [LARGE, PLANNER]).usual is None, "it is not on offer"
+
+
+def test_critical_work_is_not_left_to_an_arm_that_hardly_ever_did_such_work() -> None:
+    logs = judged(LARGE, [1.0] * 40, task_type="docs"), judged(SMALL, [0.0] * 40, task_type="docs")
+    few, enough = (known_from(*logs, judged(LARGE, [1.0] * n, task_type="ops")) for n in (4, 5))
+    question = asked(task_type="ops", criticality=Level.HIGH)
+    assert decide(asked(task_type="ops"), few, PAIR).kind is Kind.DELEGATE
+    found = decide(question, few, PAIR)
+    assert (found.kind, found.ground) == (Kind.ASK_USER, Ground.CRITICAL_AND_WEAK)
+    reason = advice(question, few, found).reason
+    assert reason.startswith("critical, and weak: fewer than 5 results of Explore on large at this type were verified")
+    assert decide(question, enough, PAIR).kind is Kind.DELEGATE
+
+
+def test_the_reason_of_weak_advice_names_what_is_usual() -> None:
     known = known_from(judged(LARGE, [1.0] * 6), usage=COUNTS)
     told = advice(asked(), known, decide(asked(), known, PAIR))
-    assert told.reason == "weak: 6 judged delegations in all, 10 are needed; default small/Explore"
+    assert told.reason == "weak: 6 judged delegations in all, 10 are needed; you usually take Explore on small"
     assert (told.expected, [one.arm for one in told.alternatives]) == (None, [LARGE, SMALL])
 
 

@@ -77,8 +77,9 @@ def test_people_see_counts_that_do_not_decay() -> None:
     [
         pytest.param(10, 10, False, id="nothing new"),
         pytest.param(10, 11, True, id="few, so each one counts"),
-        pytest.param(100, 104, False, id="four of many"),
-        pytest.param(100, 105, True, id="five of many"),
+        pytest.param(198, 199, True, id="fewer than two hundred"),
+        pytest.param(200, 204, False, id="four of many"),
+        pytest.param(200, 205, True, id="five of many"),
         pytest.param(100, 99, True, id="one taken away"),
     ],
 )
