@@ -6,9 +6,8 @@ from typing import Any
 
 import click
 
-from mcp_server.analysis.plurals import counted
 from mcp_server.cli.app import App, database_option, json_option, run
-from mcp_server.cli.rendering import print_json
+from mcp_server.cli.rendering import counted, print_json
 from mcp_server.service.importing import ImportReport, Watch
 
 

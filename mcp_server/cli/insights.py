@@ -5,10 +5,9 @@ from typing import Any, Final, get_args
 
 import click
 
-from mcp_server.analysis.plurals import counted
 from mcp_server.cli.app import App, database_option, json_option, run
 from mcp_server.cli.options import limit_option
-from mcp_server.cli.rendering import duration, left_out, moment, money, print_json
+from mcp_server.cli.rendering import counted, duration, left_out, moment, money, print_json
 from mcp_server.service.shapes import InsightKind
 
 _EVIDENCE_SHOWN: Final = 3

@@ -118,6 +118,11 @@ def count(value: int | None) -> str:
     return NOTHING if value is None else f"{value:,}"
 
 
+def counted(n: int, noun: str) -> str:
+    """So many of something, as `1 span` or `2 spans`."""
+    return f"{n:,} {noun}" if n == 1 else f"{n:,} {noun}s"
+
+
 def share(value: float | None) -> str:
     """A share in per cent; a small one is not nothing."""
     if value is None:

@@ -6,9 +6,8 @@ from typing import Any, Final
 
 import click
 
-from mcp_server.analysis.plurals import counted
 from mcp_server.cli.app import App, database_option, json_option, run
-from mcp_server.cli.rendering import NOTHING, count, duration, moment, money, print_json, print_table, share
+from mcp_server.cli.rendering import NOTHING, count, counted, duration, moment, money, print_json, print_table, share
 
 _ESTIMATES: Final = (
     ("success in points, doubly robust", "success", "doubly_robust"),

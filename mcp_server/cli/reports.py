@@ -5,10 +5,10 @@ from typing import Any, Final
 
 import click
 
-from mcp_server.analysis.plurals import counted
 from mcp_server.cli.rendering import (
     NOTHING,
     count,
+    counted,
     duration,
     moment,
     money,

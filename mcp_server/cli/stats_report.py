@@ -5,8 +5,7 @@ from typing import Any, Final
 
 import click
 
-from mcp_server.analysis.plurals import counted
-from mcp_server.cli.rendering import NOTHING, count, duration, money, parts, print_table, share
+from mcp_server.cli.rendering import NOTHING, count, counted, duration, money, parts, print_table, share
 from mcp_server.service.standing import Pair, by_cost_per_success, by_success
 
 Figures = Mapping[str, Any]

@@ -10,8 +10,7 @@ from typing import Any
 
 import pytest
 
-from mcp_server.analysis.plurals import counted
-from mcp_server.cli.rendering import money, print_table, share
+from mcp_server.cli.rendering import counted, money, print_table, share
 from tests.cli.conftest import Command
 
 NESTED = "58f86e92-a4e4-4f11-b80b-20fb1dba6c52"
