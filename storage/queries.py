@@ -123,7 +123,7 @@ class RewardSums:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Group:
-    """Sums over the delegations that share a key. Sums of costs and tokens are None where none is known."""
+    """Sums over the delegations that share a key. Sums of costs, tokens and calls are None where none is known."""
 
     key: dict[str, str | None]
     n: int
@@ -136,8 +136,8 @@ class Group:
     """How many of the n have a known cost."""
     cost_usd: float | None
     tokens: dict[str, int | None]
-    tool_calls: int
-    tool_errors: int
+    tool_calls: int | None
+    tool_errors: int | None
     guessed_n: int
     """How many of the n have a type of task that is a guess."""
     durations: Sketch = field(repr=False)

@@ -5,6 +5,7 @@ One-sided and high, on the logarithm x = ln(1 + v) of earlier values of the same
     z = (x - median) / max(1.4826 median(|x_i - median|), 0.1)      notice when z > 3.5, from 8 earlier values on
     p = (1 + number of earlier values >= v) / (n + 1)               notice when p <= 0.02, from 60 earlier values on
 
+Neither where v < 1.5 median: a difference that small is nothing to look at, however regular the arm.
 Sources: Iglewicz and Hoaglin, "How to detect and handle outliers" (1993) for z; Vovk, Gammerman and Shafer,
 "Algorithmic learning in a random world" (2005) for p, which assumes no distribution.
 """
@@ -33,6 +34,7 @@ _Z_ABOVE: Final = 3.5
 _P_UP_TO: Final = 0.02
 _CONSISTENT: Final = 1.4826  # makes the median deviation that of a normal distribution
 _LEAST_SPREAD: Final = 0.1
+_LEAST_FACTOR: Final = 1.5
 # Measured on real exchangeable series, both rules together: from so many earlier values on, this share is noticed.
 _FALSE_RATES: Final = ((120, 0.026), (60, 0.015), (30, 0.007), (15, 0.019), (8, 0.029))
 
@@ -162,7 +164,7 @@ class _History:
 def _outlier(value: float, ascending: Sequence[float]) -> Outlier | None:
     n = len(ascending)
     median = quantile(ascending, 0.5)
-    if n < LEAST_HISTORY or median is None or value <= median:
+    if n < LEAST_HISTORY or median is None or value <= median or value < _LEAST_FACTOR * median:
         return None
     middle = (math.log1p(ascending[(n - 1) // 2]) + math.log1p(ascending[n // 2])) / 2
     z, above = 0.0, math.log1p(value) - middle

@@ -104,20 +104,24 @@ def of_waste(waste: Waste) -> Insight:
 def of_inline(candidate: InlineCandidate) -> Insight:
     """Small work that needs no delegation."""
     cost = "cost unknown" if candidate.usd is None else f"${candidate.usd:.2f}"
-    task_type = shown(candidate.task_type)
+    task_type, few = shown(candidate.task_type), _few(candidate.median_calls)
     return Insight(
         kind=Kind.INLINE,
         text=(
             f"{len(candidate.spans)} {task_type} tasks of low complexity took {shown(candidate.agent_type)} "
-            f"{candidate.median_calls:.0f} tool calls in the median: {cost}, {time_text(candidate.ms)}"
+            f"{few} in the median: {cost}, {time_text(candidate.ms)}"
         ),
         n=len(candidate.spans),
         low=None,
         high=None,
         size=Size(usd=candidate.usd, ms=candidate.ms),
         span_ids=ids(candidate.spans[::-1]),
-        change=f"do {task_type} tasks of low complexity without delegating",
+        change=f"{task_type} tasks of low complexity could be done inline: {few} in the median",
     )
+
+
+def _few(calls: float) -> str:
+    return "1 tool call" if calls == 1 else f"{calls:g} tool calls"
 
 
 def of_verdicts(wanted: VerdictsWanted) -> Insight:

@@ -89,12 +89,12 @@ def points(share: float) -> str:
     return f"{share * 100:+.0f} points"
 
 
-def time_text(ms: float) -> str:
-    """A duration in its fitting unit."""
+def time_text(ms: float, digits: int = 0) -> str:
+    """A duration in its fitting unit, with so many more decimals than usual."""
     if ms < 1000:  # noqa: PLR2004 - a second
-        return f"{ms:.0f} ms"
+        return f"{ms:.{digits}f} ms"
     seconds = ms / 1000
     for limit, size, unit in ((120, 1, "s"), (7200, 60, "min")):
         if seconds < limit:
-            return f"{seconds / size:.0f} {unit}"
-    return f"{seconds / 3600:.1f} h"
+            return f"{seconds / size:.{digits}f} {unit}"
+    return f"{seconds / 3600:.{1 + digits}f} h"

@@ -16,11 +16,13 @@ from storage.vocabulary import Outcome
 
 ANOMALIES_SHOWN: Final = 5
 
-_UNITS: Final[dict[Measure, Callable[[float], str]]] = {
+_MOST_DIGITS: Final = 6
+# A value, and how many decimals more than usual.
+_UNITS: Final[dict[Measure, Callable[[float, int], str]]] = {
     Measure.DURATION_MS: time_text,
-    Measure.COST_USD: lambda value: f"${value:.4f}",
-    Measure.OUTPUT_TOKENS: lambda value: f"{value:.0f} output tokens",
-    Measure.TOOL_CALLS: lambda value: f"{value:.0f} tool calls",
+    Measure.COST_USD: lambda value, digits: f"${value:.{4 + digits}f}",
+    Measure.OUTPUT_TOKENS: lambda value, digits: f"{value:.{digits}f} output tokens",
+    Measure.TOOL_CALLS: lambda value, digits: f"{value:.{digits}f} tool calls",
 }
 
 
@@ -32,14 +34,15 @@ def of_anomalies(looked: Looked) -> list[Insight]:
 
 
 def _of_anomaly(anomaly: Anomaly, looked: Looked) -> Insight:
-    span, found, unit = anomaly.span, anomaly.outlier, _UNITS[anomaly.measure]
+    span, found = anomaly.span, anomaly.outlier
+    took, usual = _told_apart(found.value, found.median, _UNITS[anomaly.measure])
     excess = found.value - found.median
     rules = [f"robust z {found.z:.1f}"] if found.z is not None else []
     rules += [f"conformal p {found.p:.3f}"] if found.p is not None else []
     return Insight(
         kind=Kind.ANOMALY,
         text=(
-            f"{arm_of(span)} took {unit(found.value)}, usually {unit(found.median)} "
+            f"{arm_of(span)} took {took}, usually {usual} "
             f"({found.n} earlier ones; {', '.join(rules)}); of {looked.looked_at} values looked at about "
             f"{looked.expected_false:.0f} are noticed by chance"
         ),
@@ -53,6 +56,12 @@ def _of_anomaly(anomaly: Anomaly, looked: Looked) -> Insight:
         span_ids=(span.span_id,),
         change="a notice, not a verdict: look at its trajectory if the result surprised you too",
     )
+
+
+def _told_apart(value: float, other: float, unit: Callable[[float, int], str]) -> tuple[str, str]:
+    """Two different values with as many decimals as it takes to see that."""
+    pairs = ((unit(value, digits), unit(other, digits)) for digits in range(_MOST_DIGITS + 1))
+    return next((pair for pair in pairs if pair[0] != pair[1]), (unit(value, 0), unit(other, 0)))
 
 
 def of_shortfall(session_id: str, shortfall: Shortfall, spans: Sequence[Span]) -> Insight:

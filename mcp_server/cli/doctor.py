@@ -37,6 +37,8 @@ def command(db: str | None, *, fix: bool, rebuild: bool, as_json: bool) -> None:
         return await checkup.findings()
 
     findings = run(db, looking, may_make=fix)
+    if rebuild and not as_json:
+        click.echo("all delegations were summed up anew")
     if as_json:
         print_json({"findings": [finding.as_object() for finding in findings]})
     else:

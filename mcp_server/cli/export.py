@@ -8,6 +8,7 @@ import click
 
 from mcp_server.cli.app import App, database_option, run
 from mcp_server.cli.options import agent_mode_option
+from mcp_server.cli.rendering import counted
 from mcp_server.cli.targets import FilePerAgent, OneFile, Target
 from mcp_server.service.agent_match import AgentMode
 
@@ -22,7 +23,7 @@ _NEEDS: Final = {
 }
 """Option -> formats that know it. The judge's format and decisions are none of them."""
 _FLAGS: Final = {"judge": "--llm-judge-format", "decisions": "--decisions"}
-_WRITTEN: Final = {"judge": "sessions", "spans": "spans", "decisions": "decisions"}
+_WRITTEN: Final = {"judge": "session", "spans": "span", "decisions": "decision"}
 _OPTIONS: Final = {"kinds": "--kind"}
 """Options that are not called as their parameter is."""
 
@@ -99,7 +100,7 @@ def command(
         return written
 
     written = run(db, exporting)
-    click.echo(f"{written} {_WRITTEN.get(chosen, 'rows')} written", err=True)
+    click.echo(f"{counted(written, _WRITTEN.get(chosen, 'row'))} written", err=True)
 
 
 def _rows(

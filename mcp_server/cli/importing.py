@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from mcp_server.cli.app import App, database_option, json_option, run
-from mcp_server.cli.rendering import print_json, say
+from mcp_server.cli.rendering import counted, print_json, say
 from mcp_server.service.importing import ImportReport, Watch
 
 
@@ -33,6 +33,12 @@ def command(db: str | None, paths: tuple[Path, ...], *, as_json: bool) -> None:
             f"{report.created} spans new, {report.updated} updated; {report.sessions_read} sessions read,"
             f" {report.sessions_unchanged} unchanged, {report.bytes_read / 1e6:.1f} MB"
         )
+    if report.decisions:
+        click.echo(
+            f"{counted(report.decisions, 'routing decision')} passed over: `export --decisions` writes suggestions,"
+            " which are no spans and cannot be imported",
+            err=True,
+        )
     if report.unreadable_lines:
         click.echo(f"{report.unreadable_lines} lines could not be read and were passed over", err=True)
     for path, reason in report.problems:
@@ -50,6 +56,7 @@ def _object(report: ImportReport) -> dict[str, Any]:
         "updated": report.updated,
         "bytes_read": report.bytes_read,
         "unreadable_lines": report.unreadable_lines,
+        "routing_decisions": report.decisions,
         "problems": [{"path": str(path), "reason": reason} for path, reason in report.problems],
     }
 

@@ -7,7 +7,7 @@ import click
 
 from mcp_server.cli.app import App, database_option, json_option, run
 from mcp_server.cli.options import limit_option
-from mcp_server.cli.rendering import duration, left_out, moment, money, print_json, say
+from mcp_server.cli.rendering import counted, duration, left_out, moment, money, print_json, say
 from mcp_server.service.shapes import InsightKind
 
 _EVIDENCE_SHOWN: Final = 3
@@ -39,8 +39,8 @@ def command(db: str | None, *, as_json: bool, **question: Any) -> None:
 def _print(answer: Mapping[str, Any]) -> None:
     looked_at = answer["looked_at"]
     say(
-        f"{moment(looked_at['since'])} to {moment(looked_at['until'])}: {looked_at['delegations']} delegations,"
-        f" {looked_at['verified']} of them verified"
+        f"{moment(looked_at['since'])} to {moment(looked_at['until'])}:"
+        f" {counted(looked_at['delegations'], 'delegation')}, {looked_at['verified']} of them verified"
     )
     for sentence in answer["left_out"]:
         say(f"note: {sentence}")

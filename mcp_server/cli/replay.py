@@ -7,7 +7,18 @@ from typing import Any, Final
 import click
 
 from mcp_server.cli.app import App, database_option, json_option, run
-from mcp_server.cli.rendering import NOTHING, count, duration, moment, money, print_json, print_table, say, share
+from mcp_server.cli.rendering import (
+    NOTHING,
+    count,
+    counted,
+    duration,
+    moment,
+    money,
+    print_json,
+    print_table,
+    say,
+    share,
+)
 
 _ESTIMATES: Final = (
     ("success in points, doubly robust", "success", "doubly_robust"),
@@ -64,7 +75,7 @@ def _print(answer: Mapping[str, Any]) -> None:
     judged, happened = answer["judged"], answer["happened"]
     older = f", the newest {count(judged['limit'])}: older ones left out" if judged["older_left_out"] else ""
     click.echo(
-        f"{count(judged['n'])} judged delegations ({count(judged['verified_n'])} verified),"
+        f"{counted(judged['n'], 'judged delegation')} ({count(judged['verified_n'])} verified),"
         f" {moment(judged['first'])} to {moment(judged['last'])}{older}"
     )
     click.echo(

@@ -102,7 +102,7 @@ def print_arms(answer: Mapping[str, Any]) -> None:
         )
         for arm in answer["arms"]
     ]
-    print_table(("agent", "model", "n", "net credit", "90 %", "not judged"), rows, right=_FIGURES)
+    print_table(("agent", "model", "n", "net credit", "90 %", "sessions not judged"), rows, right=_FIGURES)
     left_out = ", older ones left out" if answer["sessions_left_out"] else ""
     click.echo()
     say(f"over {counted(answer['sessions'], 'session')}{left_out}")

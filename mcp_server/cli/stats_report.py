@@ -10,10 +10,13 @@ from mcp_server.service.standing import Pair, by_cost_per_success, by_success
 
 Figures = Mapping[str, Any]
 
+_MANY: Final = 10
 NOT_ENOUGH: Final = "not enough data"
-_RIGHT: Final = frozenset({"n", "judged", "cost", "share", "per success", "tokens", "tools", "median", "p95", "trend"})
+_RIGHT: Final = frozenset(
+    {"n", "judged", "cost", "share", "per success", "tokens", "tools", "median", "p95", "change of n"}
+)
 # The first go first where a terminal is too narrow for all.
-_SPARE: Final = ("tools", "tokens", "statuses", "p95", "trend", "median", "share", "per success")
+_SPARE: Final = ("tools", "tokens", "statuses", "p95", "change of n", "median", "share", "per success")
 
 
 def print_stats(answer: Mapping[str, Any], limit: int | None = None) -> None:
@@ -46,7 +49,10 @@ def _print_totals(totals: Figures, compared_with: Mapping[str, str] | None) -> N
     took = "duration unknown"
     if times["median"] is not None:
         took = f"half took up to {duration(times['median'])}, one in twenty over {duration(times['p95'])}"
-    tools = f"{counted(totals['tool_calls'], 'tool call')}, {count(totals['tool_errors'])} failed"
+    tools = "tool calls not counted"
+    if totals["tool_calls"] is not None:
+        failed = "failures not counted" if totals["tool_errors"] is None else f"{count(totals['tool_errors'])} failed"
+        tools = f"{counted(totals['tool_calls'], 'tool call')}, {failed}"
     say(f"{cost}. {_tokens(totals)} tokens; {tools}; {took}.")
     trend = totals.get("trend")
     if trend is not None and compared_with is not None:
@@ -63,7 +69,9 @@ def _judged(totals: Figures) -> str:
 
 
 def _changes(trend: Figures) -> str:
-    told = [f"{trend['n']:+,} delegations (then {count(trend['n_before'])})"]
+    told = [
+        f"{trend['n']:+,} {'delegation' if abs(trend['n']) == 1 else 'delegations'} (then {count(trend['n_before'])})"
+    ]
     if trend["cost_usd"] is not None:
         told.append(f"{'-' if trend['cost_usd'] < 0 else '+'}{money(abs(trend['cost_usd']))}")
     success = trend["success"]
@@ -79,9 +87,9 @@ def _print_groups(groups: Sequence[Figures], totals: Figures) -> None:
     rows.append(_row(["all", *[""] * (len(keys) - 1)], {**totals, "cost_share": None}))
     columns = (
         *(key.replace("_type", "") if key == "agent_type" else key.replace("_", " ") for key in keys), "n", "statuses",
-        "judged", "success (90 %)", "cost", "share", "per success", "tokens", "tools", "median", "p95", "trend",
+        "judged", "success (90 %)", "cost", "share", "per success", "tokens", "tools", "median", "p95", "change of n",
     )  # fmt: skip
-    spare = _SPARE if any(group["trend"] for group in groups) else ("trend", *_SPARE)
+    spare = _SPARE if any(group["trend"] for group in groups) else ("change of n", *_SPARE)
     empty = {name for place, name in enumerate(columns) if name in spare and all(row[place] == NOTHING for row in rows)}
     kept = [place for place, name in enumerate(columns) if name not in empty]
     print_table(
@@ -117,6 +125,9 @@ def _print_standing(groups: Sequence[Figures]) -> None:
         click.echo()
         say(f"best:  {_success_of(success.first)}")
         say(f"worst: {_success_of(success.last)}{_doubt(success)}")
+        rated = sum(group["success"] is not None for group in groups)
+        if rated > _MANY:
+            say(f"(of {rated} groups compared, the best looks better than it is, and the worst worse)")
     if cost is not None:
         click.echo()
         say(f"most efficient: {_cost_of(cost.first)}")

@@ -15,6 +15,14 @@ _NAMES: Final = (
 )  # fmt: skip
 _IDS: Final = ("span_id", "session_id", "parent_span_id", "agent_id", "tool_use_id")
 _DIGEST_BYTES: Final = 8
+DECISION: Final = "mcp.route_decision.v1."
+"""What attributes of an exported routing decision begin with."""
+
+
+def is_decision(line: dict[str, Any]) -> bool:
+    """Whether a line is a routing decision, which looks like a span and is none."""
+    attributes = line.get("attributes")
+    return isinstance(attributes, dict) and f"{DECISION}decision_id" in attributes
 
 
 def records(line: dict[str, Any], keep: TextKeeper) -> tuple[Span, Reward | None]:

@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 from datetime import datetime
 from typing import Any, Final
 
+from mcp_server.ingest.exported import DECISION
 from mcp_server.service.shapes import rounded, time_text
 from storage.queries import PageRequest
 from storage.records import Offer, RoutingDecision, Span
@@ -11,7 +12,6 @@ from storage.store import Decisions
 from storage.vocabulary import SpanKind, Status
 
 TOOL: Final = "suggest_routing"
-_PREFIX: Final = "mcp.route_decision.v1."
 _PAGE: Final = 500
 _CALLER: Final = "main"
 
@@ -51,7 +51,7 @@ def _row(one: RoutingDecision) -> dict[str, Any]:
         "started_at": at,
         "ended_at": at,
         "tool_sequence": [],
-        "attributes": {f"{_PREFIX}{name}": value for name, value in _attributes(one).items() if value is not None},
+        "attributes": {f"{DECISION}{name}": value for name, value in _attributes(one).items() if value is not None},
     }
     return {name: told.get(name) for name in Span.model_fields}
 

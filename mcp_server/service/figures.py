@@ -38,7 +38,7 @@ def figures(group: Group) -> dict[str, Any]:
         "tokens": {name: count for name, count in group.tokens.items() if count is not None},
         "tool_calls": group.tool_calls,
         "tool_errors": group.tool_errors,
-        "duration_ms": {"median": rounded(median), "p95": rounded(p95)},
+        "duration_ms": {"median": _whole(median), "p95": _whole(p95)},
     }
 
 
@@ -68,6 +68,11 @@ def trend(group: Essence, before: Essence | None) -> dict[str, Any]:
         if change is None
         else {"change": rounded(change.value), "low": rounded(change.low), "high": rounded(change.high)},
     }
+
+
+def _whole(ms: float | None) -> int | None:
+    """A sketch knows a duration to 2 %: fractions of a millisecond are not among what it knows."""
+    return None if ms is None else round(ms)
 
 
 def _success_object(success: Estimate | None) -> dict[str, Any] | None:

@@ -19,13 +19,16 @@ def size(answer: Any) -> int:
     return len(_COMPACT.encode(answer))
 
 
-def fitted(answer: Mapping[str, Any], key: str, max_chars: int | None) -> tuple[list[dict[str, Any]], int]:
+def fitted(
+    answer: Mapping[str, Any], key: str, max_chars: int | None, *, shortest: int = 0
+) -> tuple[list[dict[str, Any]], int]:
     """As many items of `answer[key]`, as little cut, as fit.
 
     Args:
         answer: the whole answer with all items.
         key: where its items stand.
         max_chars: characters of the whole; None does not limit.
+        shortest: strings are not cut to fewer characters; rather, items are left for the next page.
 
     Returns:
         The items, from the first on, and how many there are of them. At least one item is returned, however large.
@@ -39,7 +42,7 @@ def fitted(answer: Mapping[str, Any], key: str, max_chars: int | None) -> tuple[
         return items, len(items)
     string, sequence = _longest(items)
     for limit in _STRING_LIMITS:
-        if string <= limit and sequence <= _few(limit):
+        if limit < shortest or (string <= limit and sequence <= _few(limit)):
             continue
         items = [_cut(item, limit) for item in items]
         sizes = _sizes(items)

@@ -48,8 +48,8 @@ def total(groups: Sequence[Group]) -> Group | None:
         cost_n=sum(group.cost_n for group in groups),
         cost_usd=_known_cost(groups),
         tokens={name: _total(group.tokens[name] for group in groups) for name in groups[0].tokens},
-        tool_calls=sum(group.tool_calls for group in groups),
-        tool_errors=sum(group.tool_errors for group in groups),
+        tool_calls=_total(group.tool_calls for group in groups),
+        tool_errors=_total(group.tool_errors for group in groups),
         guessed_n=sum(group.guessed_n for group in groups),
         durations=Sketch(sum(group.durations.counts for group in groups)),
     )
@@ -96,8 +96,8 @@ def _group(key: _Key, by: Sequence[Dimension], spans: Sequence[Span]) -> Group:
         cost_n=len(costs),
         cost_usd=math.fsum(costs) if costs else None,
         tokens={name: _total(getattr(span, name) for span in spans) for name in _TOKENS},
-        tool_calls=_total(span.tool_call_count for span in spans) or 0,
-        tool_errors=_total(span.tool_error_count for span in spans) or 0,
+        tool_calls=_total(span.tool_call_count for span in spans),
+        tool_errors=_total(span.tool_error_count for span in spans),
         guessed_n=sum(span.task_type is None and span.guessed_type is not None for span in spans),
         durations=Sketch.of(span.duration_ms for span in spans if span.duration_ms is not None),
     )

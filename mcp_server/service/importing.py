@@ -47,6 +47,8 @@ class ImportReport:
     updated: int = 0
     bytes_read: int = 0
     unreadable_lines: int = 0
+    decisions: int = 0
+    """Routing decisions that `export --decisions` wrote: no spans, and passed over."""
     problems: list[tuple[Path, str]] = field(default_factory=list)
     """Files that could not be read, and why. The others were read."""
 
@@ -295,6 +297,9 @@ class Importing:
         spans: list[Span] = []
         rewards: list[Reward] = []
         for place, line in zip(chunk.places, chunk.lines, strict=True):
+            if kind is Format.EXPORT and exported.is_decision(line):
+                report.decisions += 1
+                continue
             try:
                 span, reward = self._record(line, kind, log, place)
             except (ValueError, TypeError, OverflowError):

@@ -12,6 +12,7 @@ from mcp_server.analysis.critical_path import critical_path
 from mcp_server.analysis.delegations import arm_of, is_verified
 from mcp_server.analysis.findings import Material, findings
 from mcp_server.analysis.insights import Insight, Kind, Size
+from mcp_server.analysis.plurals import counted
 from mcp_server.analysis.spending import Budget, Per
 from mcp_server.service import cursors
 from mcp_server.service.agent_match import agents_meant
@@ -44,6 +45,11 @@ PAGE: Final = 20
 _CALLS_OF_SESSION: Final = 250
 _RUNS_OF_SESSION: Final = 1_000
 _ERRORS_FROM: Final = 3
+_SHORTEST: Final = 600
+"""Texts of findings are sentences: none is cut, later findings go to the next page."""
+_NEED_VERDICTS: Final = frozenset(
+    {None, Kind.SAVING, Kind.REALISED, Kind.BOTTLENECK, Kind.SESSION, Kind.DRIFT, Kind.VERSION}
+)
 
 
 def _now() -> datetime:
@@ -145,11 +151,23 @@ class Reviewing:
             "left_out": left_out,
         }
         if not meant:
-            answer["note"] = _nothing(looked_at)
-        items, kept = fitted(answer, "insights", max_chars)
+            answer["note"] = self._nothing(looked_at, wanted)
+        items, kept = fitted(answer, "insights", max_chars, shortest=_SHORTEST)
         more = kept and kept < len(rest)
         following = place.after(kept, asked) if more else None
         return {**answer, "insights": items, "returned": kept, "next_cursor": following}
+
+    def _nothing(self, looked_at: dict[str, Any], kind: Kind | None) -> str:
+        n, verified_n = looked_at["delegations"], looked_at["verified"]
+        if not n:
+            return "no delegation started in this period: give an earlier since, or record some first"
+        if kind is Kind.BUDGET:
+            return "no budget was exceeded" if self._budgets else "no budget is set: add [[budgets]] to config.toml"
+        what = "nothing" if kind is None else "nothing of this kind"
+        nothing = f"{what} stands out among {counted(n, 'delegation')}"
+        if kind not in _NEED_VERDICTS:
+            return nothing
+        return f"{nothing}, {verified_n} verified; most findings need at least ten verified ones of a kind"
 
     def _place(self, since: str | None, until: str | None) -> _Place:
         now = self._clock()
@@ -264,13 +282,3 @@ def _size_object(size: Size) -> dict[str, float]:
     """What is known of it."""
     known = {"usd": rounded(size.usd), "ms": size.ms, "failures": rounded(size.failures)}
     return {name: value for name, value in known.items() if value is not None}
-
-
-def _nothing(looked_at: dict[str, Any]) -> str:
-    n, verified_n = looked_at["delegations"], looked_at["verified"]
-    if not n:
-        return "no delegation started in this period: give an earlier since, or record some first"
-    return (
-        f"nothing stands out among {n} delegations, of which {verified_n} are verified; most findings need at least ten"
-        " verified ones of a kind"
-    )

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
+from mcp_server.analysis.plurals import counted
 from mcp_server.analysis.routing.advice import digits, typical
 from mcp_server.analysis.routing.best_arms import BestArm, BestModel
 from mcp_server.analysis.routing.decisions import LEAST_TO_COMPARE, LEAST_VERIFIED
@@ -37,10 +38,11 @@ class Learned:
         models = [self.model_line(rule) for rule in self.rules.models]
         if not types and not models:
             return []
+        judged = counted(self.judged.n, "judged delegation")
         return [
             "## Who should get which task",
             "",
-            f"{_HEAD} {self.judged.n} judged delegations of this user ({self.judged.verified_n} verified). {_FOOT}",
+            f"{_HEAD} {judged} of this user ({self.judged.verified_n} verified). {_FOOT}",
             "",
             *(f"- {line}" for line in (*types, *models)),
         ]
@@ -48,7 +50,7 @@ class Learned:
     def why_nothing(self) -> str:
         """Why there are no rules."""
         if self.judged.verified_n < LEAST_VERIFIED:
-            return f"{self.judged.verified_n} verified delegations, {LEAST_VERIFIED} are needed"
+            return f"{counted(self.judged.verified_n, 'verified delegation')}, {LEAST_VERIFIED} are needed"
         if self._arms_n < LEAST_TO_COMPARE:
             return "all judged delegations are of one agent on one model; two are needed to compare"
         return "for no type of task and no agent is the evidence strong enough"

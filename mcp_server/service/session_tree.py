@@ -64,8 +64,6 @@ def totals(runs: Sequence[Span], counts: Mapping[SpanKind, int], repairs: int) -
     delegations = [span for span in runs if span.kind is SpanKind.DELEGATION]
     outcomes = {outcome: sum(span.outcome is outcome for span in delegations) for outcome in Outcome}
     statuses = {status: sum(span.status is status for span in delegations) for status in Status}
-    ends = [span.ended_at or span.observed_at or span.started_at for span in runs]
-    starts = [span.started_at for span in runs]
     tokens = [
         count
         for span in runs
@@ -86,9 +84,18 @@ def totals(runs: Sequence[Span], counts: Mapping[SpanKind, int], repairs: int) -
         "cost_usd": rounded(sum(costs)) if costs else None,
         "unpriced": sum(span.cost_usd is None for span in runs),
         "total_tokens": sum(tokens) if tokens else None,
-        "duration_ms": int((max(ends) - min(starts)).total_seconds() * 1000) if runs else None,
+        "duration_ms": _duration_ms(runs),
         "repairs": repairs,
     }
+
+
+def _duration_ms(runs: Sequence[Span]) -> int | None:
+    """From the first start to what is last known; None where that is the start itself, and nothing has ended."""
+    if not runs:
+        return None
+    ends = [span.ended_at or span.observed_at or span.started_at for span in runs]
+    length_ms = int((max(ends) - min(span.started_at for span in runs)).total_seconds() * 1000)
+    return length_ms if length_ms > 0 or any(span.ended_at is not None for span in runs) else None
 
 
 def _outcome_source(span: Span) -> RewardSource | None:

@@ -62,7 +62,7 @@ class Statistics:
         limit: int = PAGE,
         max_chars: int | None = DEFAULT_CHARS,
     ) -> dict[str, Any]:
-        """Delegations summed up by what they have in common, most frequent group first.
+        """Delegations summed up by what they have in common, most frequent group first; days and weeks newest first.
 
         In the mode `ancestor`, all sessions are read in which an agent matches: that takes longer than one sum.
 
@@ -86,6 +86,7 @@ class Statistics:
             groups, before = await self._store.group(question, by), []
         else:
             groups, before = await self._store.compare(question, earlier, by)
+        groups = _by_time(groups, by)
         compared = _Comparison(groups, before, by)
         asked = ("stats", by, agent_match, agent_mode, project, since, until)
         start = 0 if cursor is None else _start(groups, cursor, asked)
@@ -158,6 +159,12 @@ class _Comparison:
             return {"n": 0}
         changed = None if self._whole_before is None else trend(self._whole.essence, self._whole_before)
         return {**figures(self._whole), "trend": changed}
+
+
+def _by_time(groups: list[Group], by: Sequence[Dimension]) -> list[Group]:
+    """Newest first where there are days or weeks, otherwise as they are."""
+    times = [one.value for one in by if one in _TIMES]
+    return sorted(groups, key=lambda group: [group.key[time] or "" for time in times], reverse=True)
 
 
 def _window_before(question: SpanFilter, now: datetime) -> SpanFilter | None:

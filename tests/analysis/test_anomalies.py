@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mcp_server.analysis.anomalies import Measure, anomalies, false_rate, outlier
+from mcp_server.analysis.notices import of_anomalies
 from storage.vocabulary import Status
 from tests.analysis.judged import a_delegation
 
@@ -113,3 +114,20 @@ def test_nothing_to_look_at_is_nothing_found() -> None:
 
 def test_the_false_alarm_rate_is_that_of_the_history() -> None:
     assert [false_rate(n) for n in (7, 8, 20, 45, 60, 200)] == [0, 0.029, 0.019, 0.007, 0.015, 0.026]
+
+
+@pytest.mark.parametrize("n", [8, 60, 200])
+def test_a_difference_that_is_small_is_nothing_to_look_at_however_regular_the_arm(n: int) -> None:
+    assert outlier(1_490, [1_000.0] * n) is None
+    assert outlier(1_510, [1_000.0] * n) is not None
+
+
+def test_what_was_unusual_and_what_is_usual_are_told_apart() -> None:
+    usual = [a_delegation(duration_ms=1_000, cost_usd=0.00001) for _ in range(20)]
+    looked = anomalies([*usual, a_delegation(duration_ms=1_500, cost_usd=0.00003)])
+    texts = [insight.text for insight in of_anomalies(looked)]
+    assert len(texts) == 2
+    for text in texts:
+        took, usually = text.partition(" (")[0].split(" took ")[1].split(", usually ")
+        assert took != usually
+    assert any("took $0.00003, usually $0.00001" in text for text in texts)

@@ -81,6 +81,19 @@ def test_improvement_is_the_mirror_image() -> None:
     assert found.recent > 0.7
 
 
+@pytest.mark.parametrize("reward", [0.0, 0.01, 0.99, 1.0])
+@pytest.mark.parametrize("watch", [False, True])
+def test_an_arm_that_never_changes_does_not_drift(reward: float, *, watch: bool) -> None:
+    for n in (50, 120, 250, 600):
+        assert drifts([a_delegation(reward) for _ in range(n)], watch=watch) == []
+
+
+def test_a_perfect_arm_that_breaks_is_found_whenever_it_does() -> None:
+    for good in (40, 150, 250):
+        spans = [*(a_delegation(1.0) for _ in range(good)), *(a_delegation(0.0) for _ in range(40))]
+        assert [drift.direction for drift in drifts(spans)] == [Direction.WORSE]
+
+
 def test_silence_and_hints_are_no_failures() -> None:
     good = [a_delegation(1.0) for _ in range(60)]
     silent = [a_delegation() for _ in range(100)]

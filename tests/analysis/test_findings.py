@@ -104,7 +104,10 @@ def test_loops_failing_calls_small_tasks_edits_and_budgets_are_told() -> None:
     material = Material(delegations=[looping, *small, *edited], calls=calls, budgets=[Budget(usd=1)])
     assert "repeated Edit > Bash 6 times" in of_kind(Kind.LOOP, material).text.replace("Bash > Edit", "Edit > Bash")
     assert "called Bash 3 times with the same input" in of_kind(Kind.FAILING_CALL, material).text
-    assert of_kind(Kind.INLINE, material).change == "do docs tasks of low complexity without delegating"
+    assert (
+        of_kind(Kind.INLINE, material).change
+        == "docs tasks of low complexity could be done inline: 1 tool call in the median"
+    )
     assert "the last edit of Explore helped" in of_kind(Kind.VERSION, material).text
     assert "all agents together spent" in of_kind(Kind.BUDGET, material).text
 

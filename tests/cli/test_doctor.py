@@ -138,3 +138,8 @@ def test_sums_that_were_never_made_are_named_and_made_when_asked(imported: Comma
         assert imported("stats", "--json").out == told, "until then they are counted from the spans"
         assert findings(imported, mend)["sums"]["state"] == "ok"
         assert imported("stats", "--json").out == told
+
+
+def test_a_rebuild_says_that_it_was_done(imported: Command) -> None:
+    assert "summed up anew" in imported("doctor", "--rebuild").out
+    assert "summed up anew" not in imported("doctor").out

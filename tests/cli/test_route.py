@@ -1,6 +1,7 @@
 """`route` says who should do a task; `export --decisions` what was said, and what followed."""
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -41,7 +42,7 @@ def test_wrong_usage_is_told(command: Command, options: tuple[str, ...]) -> None
 def test_decisions_are_exported_as_spans(imported: Command) -> None:
     told = json.loads(imported("route", TASK, "--json").out)
     done = imported("export", "--decisions")
-    assert done.err == "1 decisions written\n"
+    assert done.err == "1 decision written\n"
     row = json.loads(done.out)
     assert (row["span_id"], row["kind"], row["name"]) == (told["decision_id"], "tool_call", "suggest_routing")
     assert row["task"] == TASK
@@ -50,6 +51,20 @@ def test_decisions_are_exported_as_spans(imported: Command) -> None:
     assert attributes["mcp.route_decision.v1.candidates"][0]["p_best"] <= 1
     assert {name.rpartition("v1.")[0] for name in attributes} == {"mcp.route_decision."}
     assert set(row) == set(json.loads(imported("export").out.splitlines()[0]))
+
+
+@pytest.mark.parametrize("session_id", [None, "s"])
+def test_decisions_are_no_spans_and_an_import_says_so(
+    imported: Command, tmp_path: Path, session_id: str | None
+) -> None:
+    imported("route", TASK)
+    written = tmp_path / "decisions.jsonl"
+    row = json.loads(imported("export", "--decisions").out)
+    written.write_text(json.dumps(row | {"session_id": session_id}) + "\n")
+    done = imported("import", written)
+    assert (done.status, done.out.startswith("0 spans new, 0 updated")) == (0, True)
+    assert done.err.startswith("1 routing decision passed over: ")
+    assert "could not be read" not in done.err
 
 
 @pytest.mark.parametrize("options", [("--format", "spans"), ("--llm-judge-format",), ("--kind", "session")])

@@ -116,3 +116,29 @@ def test_figures_read_as_people_write_them() -> None:
     assert (share(0.001), share(0.0), share(None)) == ("<1%", "0%", "-")
     assert (counted(1, "span"), counted(1200, "span")) == ("1 span", "1,200 spans")
     assert (money(12345.6), money(0.01234), money(None)) == ("$12,345.60", "$0.0123", "-")
+
+
+def test_days_go_newest_first_whatever_their_size(command: Command, tmp_path: Path) -> None:
+    days = [("2026-11-18", 1), ("2026-11-20", 2), ("2026-11-19", 3)]
+    rows = [{"agent_type": "one", "started_at": f"{day}T09:00:00Z"} for day, n in days for _ in range(n)]
+    recorded(command, tmp_path, rows)
+    told = command("stats", "--by", "day").out
+    assert re.findall(r"^2026-11-\d\d", told, re.MULTILINE) == ["2026-11-20", "2026-11-19", "2026-11-18"]
+    first = json.loads(command("stats", "--by", "day", "--json", "--limit", "1").out)["groups"][0]
+    assert first["key"] == {"day": "2026-11-20"}
+    assert (first["tool_calls"], first["tool_errors"]) == (None, None)
+
+
+def test_among_many_groups_the_ends_are_said_to_exaggerate(command: Command, tmp_path: Path) -> None:
+    recorded(command, tmp_path, [row for number in range(11) for row in judged(f"agent-{number}", 5, 3)])
+    assert "(of 11 groups compared, the best looks better than it is, and the worst worse)" in command("stats").out
+
+
+def test_a_duration_has_no_false_digits_and_calls_that_nobody_counted_are_no_zero(
+    command: Command, tmp_path: Path
+) -> None:
+    recorded(command, tmp_path, [{"agent_type": "one", "duration_ms": 20_000, "ended_at": "2026-11-20T09:00:20Z"}])
+    median = json.loads(command("stats", "--json").out)["totals"]["duration_ms"]["median"]
+    assert isinstance(median, int)
+    assert median == pytest.approx(20_000, rel=0.02)
+    assert "tool calls not counted" in command("stats").out

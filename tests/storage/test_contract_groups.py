@@ -70,6 +70,21 @@ async def test_a_group_sums_up_all_that_its_delegations_tell(store: Store) -> No
     assert group.durations == Sketch.of([10, 20, 30, 40, 50])
 
 
+async def test_calls_that_nobody_counted_are_not_none(store: Store) -> None:
+    counts = {"silent": (None, None), "half": (0, None), "idle": (0, 0), "mixed": (None, 0), "busy": (3, 1)}
+    for agent_type, (calls, errors) in counts.items():
+        same = {"agent_type": agent_type, "project": f"/{agent_type}"}
+        await store.add(Batch(spans=[a_span(tool_call_count=calls, tool_error_count=errors, **same), a_span(**same)]))
+    for by in ([Dimension.AGENT_TYPE], [Dimension.AGENT_TYPE, Dimension.DAY, Dimension.WEEK, Dimension.PROJECT]):
+        found = await store.group(SpanFilter(), by)
+        assert {group.key["agent_type"]: (group.tool_calls, group.tool_errors) for group in found} == counts
+    for by in ([Dimension.PROJECT], [Dimension.PROJECT, Dimension.MODEL]):
+        found = await store.group(SpanFilter(), by)
+        assert {(group.key["project"] or "")[1:]: (group.tool_calls, group.tool_errors) for group in found} == counts
+    (whole,) = await store.group(SpanFilter(agent_types=frozenset({"silent"})), ())
+    assert (whole.tool_calls, whole.tool_errors) == (None, None)
+
+
 async def test_groups_go_by_size_and_what_is_unknown_is_a_group_too(store: Store) -> None:
     models = ["small", None, "large", "large", None, "large"]
     await store.add(Batch(spans=[a_span(model=model, project="/p") for model in models]))

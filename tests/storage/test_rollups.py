@@ -55,7 +55,7 @@ def from_rollups(connection: sqlite3.Connection, question: SpanFilter, by: Seque
 
 
 def from_spans(connection: sqlite3.Connection, question: SpanFilter, by: Sequence[Dimension]) -> list[Group]:
-    return groups.totals(connection, question, by).groups(by)
+    return groups.with_unknown(connection, question, groups.totals(connection, question, by).groups(by))
 
 
 @given(histories)

@@ -158,7 +158,8 @@ async def test_a_call_that_fails_again_and_again_is_told_without_its_input(ask: 
 
 async def test_small_tasks_need_no_delegation(ask: Ask) -> None:
     await record(ask, rows(6, 6, complexity="low", task_type="docs", tool_call_count=1))
-    assert (await insight(ask, "inline"))["change"] == "do docs tasks of low complexity without delegating"
+    change = (await insight(ask, "inline"))["change"]
+    assert change == "docs tasks of low complexity could be done inline: 1 tool call in the median"
 
 
 async def test_an_edit_of_an_agent_is_compared_with_what_was_before(ask: Ask, store: Store) -> None:
@@ -275,3 +276,24 @@ async def test_calls_and_sessions_are_not_looked_at(ask: Ask, store: Store) -> N
 
 def test_the_kinds_that_can_be_asked_for_are_those_that_there_are() -> None:
     assert set(get_args(InsightKind)) == set(Kind)
+
+
+@pytest.mark.parametrize("max_chars", [2_000, 4_000])
+async def test_little_room_means_more_pages_and_whole_sentences(ask: Ask, max_chars: int) -> None:
+    await record(ask, rows(20, 20, cost_usd=0.01) + rows(8, 8, cost_usd=50.0, begin=100))
+    whole = (await ask("get_insights"))["insights"]
+    found, cursor = [], None
+    while True:
+        page = await ask("get_insights", max_chars=max_chars, **({} if cursor is None else {"cursor": cursor}))
+        found += page["insights"]
+        cursor = page["next_cursor"]
+        if cursor is None:
+            break
+    assert [(one["text"], one["change"]) for one in found] == [(one["text"], one["change"]) for one in whole]
+
+
+async def test_nothing_of_a_kind_is_told_for_that_kind(ask: Ask) -> None:
+    await record(ask, rows(1, 1))
+    assert (await ask("get_insights", kind="budget"))["note"] == "no budget was exceeded"
+    assert (await ask("get_insights", kind="loop"))["note"] == "nothing of this kind stands out among 1 delegation"
+    assert "ten verified ones" in (await ask("get_insights", kind="saving"))["note"]

@@ -1,5 +1,6 @@
 """One session as a tree."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -78,6 +79,15 @@ async def test_totals_are_of_the_whole_session_whatever_is_shown(ask: Ask, store
     assert totals["spans"] == {"session": 1, "delegation": 3, "llm_call": 0, "tool_call": 1}
     assert (totals["delegations"], totals["cost_usd"], totals["unpriced"]) == (3, 1.75, 1)
     assert totals["duration_ms"] == 31_000
+
+
+@pytest.mark.parametrize("status", [Status.RUNNING, Status.OK])
+async def test_a_session_of_which_no_end_is_known_has_no_duration(ask: Ask, store: Store, status: Status) -> None:
+    same = {"session_id": "s", "ended_at": None, "status": status, "observed_at": at(0) + timedelta(microseconds=300)}
+    await store.add(Batch(spans=[a_span(**same), a_span(**same | {"started_at": at(0) + timedelta(microseconds=100)})]))
+    assert (await ask("get_trajectory", session_id="s"))["totals"]["duration_ms"] is None
+    await store.add(Batch(spans=[a_span(session_id="s", ended_at=at(0))]))
+    assert (await ask("get_trajectory", session_id="s"))["totals"]["duration_ms"] == 0
 
 
 async def test_agent_match_keeps_agents_in_whose_type_it_is_found(ask: Ask, store: Store) -> None:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
+from mcp_server.analysis.plurals import counted
 from mcp_server.analysis.routing.arms import Arm
 from mcp_server.analysis.routing.decisions import (
     LEAST_VERIFIED,
@@ -123,7 +124,7 @@ def _reason(question: Question, known: Known, decision: Decision, near: Sequence
     judged = known.history.total
     weak = f"weak: {_WEAK[decision.weakness]}" if decision.weakness in _WEAK else "weak"
     weak = weak.format(
-        verified=judged.verified_n,
+        verified=counted(judged.verified_n, "judged delegation"),
         least=LEAST_VERIFIED,
         least_of_type=LEAST_VERIFIED_OF_TYPE,
         first=_first(decision),
@@ -135,7 +136,7 @@ def _reason(question: Question, known: Known, decision: Decision, near: Sequence
         Ground.OVER_LIMITS: "every arm on offer is expected to exceed the limit of cost or duration: ask, or raise it",
         Ground.FEW_TOOL_CALLS: f"{len(known.tool_calls)} similar tasks of low complexity took two tool calls or fewer"
         " in the median: delegating costs more than it saves",
-        Ground.INLINE_IS_BETTER: f"{known.inline.judged_n if known.inline else 0} judged tasks of type"
+        Ground.INLINE_IS_BETTER: f"{counted(known.inline.judged_n if known.inline else 0, 'judged task')} of type"
         f" {_type(question)} done inline did better than any arm is expected to",
     }
     if decision.kind is Kind.NOT_ENOUGH_DATA:
@@ -148,7 +149,7 @@ def _reason(question: Question, known: Known, decision: Decision, near: Sequence
 
 _WEAK: Final[Mapping[Ground | None, str]] = {
     Ground.NO_ARMS: "no arm is known",
-    Ground.FEW_JUDGED: "{verified} judged delegations in all, {least} are needed",
+    Ground.FEW_JUDGED: "{verified} in all, {least} are needed",
     Ground.LITTLE_KNOWN: "little is known of {first}, which may be the best",
     Ground.UNVERIFIED: "too few results of {first} were ever verified",
     Ground.UNVERIFIED_AT_TYPE: "fewer than {least_of_type} results of {first} at this type were verified",
@@ -160,8 +161,8 @@ def _evidence(question: Question, known: Known, decision: Decision, near: Sequen
     """The parts that a forecast is made of."""
     one = decision.ranking[0]
     judged = _judged(known, question, one.arm)
-    counted = f"{judged.n} judged delegations of type {_type(question)}, {judged.success_n} succeeded"
-    parts = [f"{_name(one.arm)}: {counted} ({judged.verified_n} verified)"]
+    told = f"{counted(judged.n, 'judged delegation')} of type {_type(question)}, {judged.success_n} succeeded"
+    parts = [f"{_name(one.arm)}: {told} ({judged.verified_n} verified)"]
     same = {past.span_id: past for past in near if past.arm == one.arm}.values()
     if same:
         alike = "near-identical" if all(past.similarity >= SAME_TASK for past in same) else "similar"
