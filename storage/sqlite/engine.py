@@ -36,6 +36,8 @@ _WAL_RETRY_S: Final = 0.01
 _BUSY: Final = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_PROTOCOL})
 _READ_ONLY: Final = frozenset({sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM})
 _CORRUPT: Final = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
+_NOT_AS_WRITTEN: Final = ("no such column", "no such table")
+"""What is asked is fixed: where it is missing, the file's own description of itself is damaged."""
 _NOT_ALLOWED: Final = frozenset({errno.EACCES, errno.EPERM, errno.EROFS})
 _NO_ROOM: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
 
@@ -287,7 +289,7 @@ class Engine:
         if code in _READ_ONLY:
             self._stale = True  # a connection that was opened so stays so
             return self._read_only()
-        if code in _CORRUPT:
+        if code in _CORRUPT or str(error).startswith(_NOT_AS_WRITTEN):
             self._stale = True
             return StoreCorrupt(location, str(error))
         if code == sqlite3.SQLITE_IOERR:

@@ -1,12 +1,14 @@
 """What SQLite is taught beyond its own functions: to add sketches up while it adds up numbers."""
 
 import sqlite3
+import struct
 from typing import Final
 
 from storage.sketch import Sketch
 
 SUM_OF_SKETCHES: Final = "sum_of_sketches"
-"""An aggregate of blobs as `Sketch.to_bytes` gives them, itself such a blob."""
+"""An aggregate of blobs as `Sketch.to_bytes` gives them, itself such a blob; null where one of them is damaged."""
+_UNREADABLE: Final = (ValueError, TypeError, LookupError, OverflowError, struct.error)
 
 
 class _SumOfSketches:
@@ -17,8 +19,11 @@ class _SumOfSketches:
         self._held: list[bytes] = []
         self.step = self._held.append
 
-    def finalize(self) -> bytes:
-        return Sketch.of_all(self._held).to_bytes()
+    def finalize(self) -> bytes | None:
+        try:
+            return Sketch.of_all(self._held).to_bytes()
+        except _UNREADABLE:
+            return None  # SQLite would not hand on what it was
 
 
 def teach(connection: sqlite3.Connection) -> None:

@@ -47,16 +47,18 @@ _FROM: Final = "from rollup_cell cross join rollup on rollup.cell_id = rollup_ce
 
 def group(connection: sqlite3.Connection, question: SpanFilter, by: Sequence[Dimension]) -> list[Group]:
     """Delegations that match, summed up by the dimensions, most frequent group first."""
-    return groups.with_unknown(connection, question, _Asked(connection, by).totals(question).groups(by))
+    with rows.reading("the sums of delegations"):
+        return groups.with_unknown(connection, question, _Asked(connection, by).totals(question).groups(by))
 
 
 def compare(
     connection: sqlite3.Connection, question: SpanFilter, other: SpanFilter, by: Sequence[Dimension]
 ) -> tuple[list[Group], list[Essence]]:
     """The same, and beside it what another question is answered in short."""
-    asked = _Asked(connection, by)
-    found = groups.with_unknown(connection, question, asked.totals(question).groups(by))
-    return found, replace(asked, brief=True).totals(other).essences(by)
+    with rows.reading("the sums of delegations"):
+        asked = _Asked(connection, by)
+        found = groups.with_unknown(connection, question, asked.totals(question).groups(by))
+        return found, replace(asked, brief=True).totals(other).essences(by)
 
 
 def _can_answer(question: SpanFilter) -> bool:
