@@ -1,8 +1,8 @@
 """Who may import whom. Imports only go down, from the top floor to the ground."""
 
 import ast
+import functools
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -64,21 +64,27 @@ OUTSIDE = {
 PURE = {"time", "random", "os", "pathlib", "logging", "socket", "subprocess", "secrets", "io"}
 
 
-def modules() -> Iterator[tuple[str, Path]]:
+@functools.cache
+def modules() -> list[tuple[str, Path]]:
+    found: list[tuple[str, Path]] = []
     for top in ("storage", "mcp_server"):
         for path in sorted((ROOT / top).rglob("*.py")):
             parts = path.relative_to(ROOT).with_suffix("").parts
-            yield ".".join(parts[:-1] if parts[-1] == "__init__" else parts), path
+            found.append((".".join(parts[:-1] if parts[-1] == "__init__" else parts), path))
+    return found
 
 
-def imports(path: Path) -> Iterator[str]:
+@functools.cache
+def imports(path: Path) -> list[str]:
+    found: list[str] = []
+    known = {name for name, _ in modules()}
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
+            found += [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom) and node.module:
             names = [f"{node.module}.{alias.name}" for alias in node.names]
-            known = {name for name, _ in modules()}
-            yield from (name if name in known else node.module for name in names)
+            found += [name if name in known else node.module for name in names]
+    return found
 
 
 def floor(module: str, floors: dict[str, object]) -> str:

@@ -36,7 +36,7 @@ _WAL_RETRY_S: Final = 0.01
 _BUSY: Final = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_PROTOCOL})
 _READ_ONLY: Final = frozenset({sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM})
 _CORRUPT: Final = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
-_NOT_AS_WRITTEN: Final = ("no such column", "no such table")
+_NOT_AS_WRITTEN: Final = "no such column"
 """What is asked is fixed: where it is missing, the file's own description of itself is damaged."""
 _NOT_ALLOWED: Final = frozenset({errno.EACCES, errno.EPERM, errno.EROFS})
 _NO_ROOM: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
