@@ -30,6 +30,8 @@ CALLS = {
     "get_trajectory": {"detail": "full"},
     "search_delegations": {"words": "report"},
     "get_credit": {"session_id": "current"},
+    "get_insights": {"since": "2020-01-01"},
+    "suggest_routing": {"task": "find it"},
     "get_stats": {"group_by": ["agent_type", "day"]},
     "record_claude_code_event": {"event": {"session_id": "s1", "hook_event_name": "Stop"}},
 }
