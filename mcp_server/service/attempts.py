@@ -47,7 +47,9 @@ class Attempts:
         await self._read([one.first for one in told], held)
         found: list[str] = []
         for one in told:
-            span_id = self._meant.get(one.exactly) or await self._free(one, taken, held)
+            span_id = self._meant.get(one.exactly)
+            if span_id is None or span_id in found:  # two ways to say the same, which in one call are two
+                span_id = await self._free(one, taken, held)
             taken.add(span_id)
             found.append(span_id)
         return found

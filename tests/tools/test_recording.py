@@ -128,6 +128,13 @@ ROWS = st.fixed_dictionaries(
 @settings(max_examples=40)
 @given(st.lists(st.lists(ROWS, min_size=1, max_size=3), max_size=6))
 @example([[FAILED], [RETRIED]])
+@example(
+    [
+        [{"agent_type": "w"}],
+        [{"agent_type": "w", "model": "m1"}] * 2,
+        [{"agent_type": "w"}, {"agent_type": "w", "model": "m1"}],
+    ]
+)
 @example([[{"agent_type": "w", "model": "m1"}], [{"agent_type": "w", "model": "m2", "status": "ok"}]])
 def test_repeating_any_calls_creates_nothing_twice(calls: list[list[dict[str, Any]]]) -> None:
     async def told_twice() -> None:
