@@ -2,17 +2,15 @@
 
 import json
 import sqlite3
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
-from datetime import UTC, datetime
-from typing import Any, Final
+from collections.abc import Sequence
+from typing import Final
 
 from storage.outcomes import SAYS_NOTHING, SUCCESS_FROM
-from storage.queries import Dimension, Group, SpanFilter
+from storage.queries import Dimension, SpanFilter
 from storage.sketch import Sketch
-from storage.sqlite import conditions, rows
-from storage.sqlite.rollups import DAY_US, MICRO, NANO, SUMS, TOKENS
-from storage.sqlite.totals import Key, Totals
+from storage.sqlite import conditions
+from storage.sqlite.rollups import MICRO, NANO, SUMS, TOKENS
+from storage.sqlite.totals import Totals
 from storage.vocabulary import VERIFIED, Outcome, RewardSource, Status, Tier
 
 # Rounded down, also before 1970.
@@ -53,15 +51,14 @@ _EXPRESSIONS: Final = {
     "cost_nano_usd": f"total(round(cost_usd * {NANO}))",
     **{f"{name}_n": f"count({name}_tokens)" for name in TOKENS},
     **{f"{name}_tokens": f"total({name}_tokens)" for name in TOKENS},
+    "tool_calls_n": "count(tool_call_count)",
     "tool_calls": "total(tool_call_count)",
+    "tool_errors_n": "count(tool_error_count)",
     "tool_errors": "total(tool_error_count)",
     "guessed_n": "count(*) filter (where task_type is null and guessed_type is not null)",
 }
 _SUMS: Final = ", ".join(_EXPRESSIONS[name] for name in SUMS)
 _DURATIONS: Final = "json_group_array(duration_ms) filter (where duration_ms is not null)"
-
-_INDEXED: Final = frozenset({Dimension.AGENT_TYPE, Dimension.DAY, Dimension.WEEK})
-_DAYS: Final = {Dimension.DAY: 1, Dimension.WEEK: 7}
 
 
 def totals(
@@ -78,57 +75,3 @@ def totals(
     for row in plain.execute(f"select {keys}{_SUMS}, {last} from span where {condition} group by {places}", parameters):
         found.add(row[: len(by)], row[len(by) : -1], Sketch.of(json.loads(row[-1])).counts)
     return found
-
-
-def with_unknown(connection: sqlite3.Connection, question: SpanFilter, groups: Sequence[Group]) -> list[Group]:
-    """Groups as sums make them, but with None for calls that add up to 0 because nobody counted them.
-
-    Sums cannot tell the one from the other: the spans are asked, of each such group until one of them knows.
-    """
-    calls = _nothing(connection, question, [group.key for group in groups if not group.tool_calls], "tool_call_count")
-    errors = _nothing(
-        connection, question, [group.key for group in groups if not group.tool_errors], "tool_error_count"
-    )
-    return [
-        replace(
-            group,
-            tool_calls=group.tool_calls or calls[tuple(group.key.values())],
-            tool_errors=group.tool_errors or errors[tuple(group.key.values())],
-        )
-        for group in groups
-    ]
-
-
-def _nothing(
-    connection: sqlite3.Connection, question: SpanFilter, keys: Sequence[Mapping[str, str | None]], column: str
-) -> dict[Key, int | None]:
-    """By key: 0 where a delegation of the group has a count, None where none has."""
-    if len(keys) > 1 and _INDEXED.isdisjoint(keys[0]):  # all are looked through once, not once for each key
-        condition, parameters = conditions.where(question)
-        names = ", ".join(EXPRESSIONS[Dimension(name)] for name in keys[0])
-        select = f"select distinct {names} from span where {condition} and {column} is not null"
-        known = {tuple(row) for row in connection.execute(select, parameters)}
-    else:
-        known = {tuple(key.values()) for key in keys if _is_known(connection, question, key, column)}
-    return {place: 0 if place in known else None for key in keys for place in [tuple(key.values())]}
-
-
-def _is_known(connection: sqlite3.Connection, question: SpanFilter, key: Mapping[str, str | None], column: str) -> bool:
-    condition, parameters = conditions.where(question)
-    for name, value in key.items():
-        more, values = _of_key(Dimension(name), value)
-        condition += f" and {more}"
-        parameters |= values
-    found = connection.execute(f"select 1 from span where {condition} and {column} is not null limit 1", parameters)
-    return found.fetchone() is not None
-
-
-def _of_key(dimension: Dimension, value: str | None) -> tuple[str, dict[str, Any]]:
-    days = _DAYS.get(dimension)
-    if days is None or value is None:
-        return f"{EXPRESSIONS[dimension]} is :key_{dimension}", {f"key_{dimension}": value}
-    start = rows.microseconds(datetime.fromisoformat(value).replace(tzinfo=UTC))  # as a range, which an index serves
-    return (
-        f"started_us >= :from_{dimension} and started_us < :to_{dimension}",
-        {f"from_{dimension}": start, f"to_{dimension}": start + days * DAY_US},
-    )

@@ -1,7 +1,7 @@
 """Delegations summed up from roll-ups: the same sums as from the spans, in a time that hardly grows with their number.
 
-Whole days come from the roll-ups. Where a window begins or ends within a day, the smaller part of that day comes from
-the spans: it is added to the whole days, or taken away from them.
+Whole weeks and days come from the roll-ups. Where a window begins or ends within a day, the smaller part of that day
+comes from the spans: it is added to the whole days, or taken away from them.
 """
 
 import json
@@ -16,7 +16,7 @@ from storage.queries import Dimension, Essence, Group, SpanFilter
 from storage.sketch import Sketch
 from storage.sqlite import groups, rows
 from storage.sqlite.functions import SUM_OF_SKETCHES
-from storage.sqlite.rollups import COARSE, COARSE_KEY, DAY_US, FINE, KEY, SUMS, is_built
+from storage.sqlite.rollups import COARSE, COARSE_KEY, DAY, DAY_US, FINE, KEY, SUMS, WEEK, is_built, week_of
 from storage.sqlite.totals import Totals
 
 _ONE_DAY: Final = timedelta(days=1)
@@ -28,27 +28,29 @@ _TIMES: Final = {
     Dimension.DAY: f"strftime('%Y-%m-%d', {_DAY})",
     Dimension.WEEK: f"strftime('%Y-%m-%d', {_DAY}, '-6 days', 'weekday 1')",
 }
-_ORDERED: Final = {Dimension.DAY: "day"}
-"""What the rows of a cell are in the order of: then SQLite need not sort them."""
 _CONDITIONS: Final = {
     "agent_types": "agent_type in (select value from json_each(:agent_types))",
     "model": "model = :model",
     "task_type": "task_type = :task_type",
     "project": "project = :project",
-    "first": "day >= :first",
-    "end": "day < :end",
 }
 _ALL: Final = f"{', '.join(f'total({name})' for name in SUMS)}, {SUM_OF_SKETCHES}(durations)"
 _FEW: Final = frozenset({"n", "verified_n", "verified_success_n", "cost_n", "cost_nano_usd"})
 _ESSENCE: Final = f"{', '.join(f'total({name})' if name in _FEW else '0.0' for name in SUMS)}, x''"
 # Cell by cell, as the rows lie: otherwise SQLite would sort them with all their columns.
-_FROM: Final = "from rollup_cell cross join rollup on rollup.cell_id = rollup_cell.id where level = :level"
+_FROM: Final = """
+    from rollup_cell cross join part cross join rollup
+        on cell_id = rollup_cell.id and rollup.days = part.days and day >= first and day < end
+    where level = :level
+"""
+_ALWAYS: Final = 10**9
+"""Days since 1970, or before it, that no window reaches."""
 
 
 def group(connection: sqlite3.Connection, question: SpanFilter, by: Sequence[Dimension]) -> list[Group]:
     """Delegations that match, summed up by the dimensions, most frequent group first."""
     with rows.reading("the sums of delegations"):
-        return groups.with_unknown(connection, question, _Asked(connection, by).totals(question).groups(by))
+        return _Asked(connection, by).totals(question).groups(by)
 
 
 def compare(
@@ -57,7 +59,7 @@ def compare(
     """The same, and beside it what another question is answered in short."""
     with rows.reading("the sums of delegations"):
         asked = _Asked(connection, by)
-        found = groups.with_unknown(connection, question, asked.totals(question).groups(by))
+        found = asked.totals(question).groups(by)
         return found, replace(asked, brief=True).totals(other).essences(by)
 
 
@@ -96,7 +98,7 @@ class _Asked:
         end = None if question.until is None else _cut(question, question.until, is_start=False)
         if question.since is not None and question.until is not None and question.until - question.since <= _ONE_DAY:
             return self._of_spans(question)
-        found = self._of_days(question, None if start is None else start.day, None if end is None else end.day)
+        found = self._of_days(question, -_ALWAYS if start is None else start.day, _ALWAYS if end is None else end.day)
         for cut in (start, end):
             if cut is not None and cut.apart is not None:
                 found.join(self._apart(cut.apart), cut.sign)
@@ -111,29 +113,39 @@ class _Asked:
             held = self.parts[question] = self._of_spans(question)
         return held
 
-    def _of_days(self, question: SpanFilter, first: int | None, end: int | None) -> Totals:
+    def _of_days(self, question: SpanFilter, first: int, end: int) -> Totals:
         agents = question.agent_types
         asked: dict[str, Any] = {
             "agent_types": None if agents is None else json.dumps(sorted(map(well_formed, agents))),
             "model": question.model and well_formed(question.model),
             "task_type": question.task_type and well_formed(question.task_type),
             "project": question.project and well_formed(question.project),
-            "first": first,
-            "end": end,
         }
         parameters = {name: value for name, value in asked.items() if value is not None}
         conditions = "".join(f" and {_CONDITIONS[name]}" for name in parameters)
         is_coarse = question.project is None and all(one in KEY[:COARSE_KEY] or one in _TIMES for one in self.by)
         parameters["level"] = COARSE if is_coarse else FINE
+        has_weeks = is_coarse and Dimension.DAY not in self.by
+        parts = _with_weeks(first, end) if has_weeks else [(DAY, first, end)]
+        values = ", ".join(f"({days:d}, {since:d}, {until:d})" for days, since, until in parts)
         plain = self.connection.cursor()
         plain.row_factory = None
-        cells = ", ".join(("rollup_cell.id", *(_ORDERED.get(one) or _TIMES[one] for one in self.by if one in _TIMES)))
+        cells = ", ".join(("rollup_cell.id", *(_TIMES[one] for one in self.by if one in _TIMES)))
         keys = "".join(f"{_TIMES.get(one) or one.value}, " for one in self.by)
         sums, key = _ESSENCE if self.brief else _ALL, len(self.by)
+        select = f"select {keys}{sums} {_FROM}{conditions} group by {cells}"
         found = Totals()
-        for row in plain.execute(f"select {keys}{sums} {_FROM}{conditions} group by {cells}", parameters):
+        for row in plain.execute(f"with part (days, first, end) as (values {values}) {select}", parameters):
             found.add(row[:key], row[key:-1], Sketch.from_bytes(row[-1]).counts)
         return found
+
+
+def _with_weeks(first: int, end: int) -> list[tuple[int, int, int]]:
+    """Some days in a row as whole weeks and the days before and after them: of how many days, the first, the end."""
+    monday, last_monday = week_of(first + WEEK - 1), week_of(end)
+    if monday >= last_monday:
+        return [(DAY, first, end)]
+    return [(DAY, first, monday), (WEEK, monday, last_monday), (DAY, last_monday, end)]
 
 
 def _cut(question: SpanFilter, time: datetime, *, is_start: bool) -> _Cut:

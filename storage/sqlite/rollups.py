@@ -1,12 +1,13 @@
 """Roll-ups in SQLite: what delegations of one day that are alike add up to, so that nobody adds up a million of them.
 
 Each delegation is in two cells: one of its agent type, model and task type, and one of all that it can be grouped by.
-Whoever changes a span tells what it was and what it is; the old contribution is taken away and the new one added, in
-the same transaction. All sums are of whole numbers, and sketches lose exactly what they gained: nothing drifts.
+The former is summed up by days and by weeks; cells of the latter are so many that a week of one rarely holds more than
+a day. Whoever changes a span tells what it was and what it is; the old contribution is taken away and the new one
+added, in the same transaction. All sums are of whole numbers, and sketches lose exactly what they gained: nothing
+drifts.
 """
 
 import sqlite3
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
@@ -31,7 +32,7 @@ SUMS: Final = (
     *(f"{tier}_{what}" for tier in Tier for what in ("n", "reward", "reward_squared")),
     "cost_n", "cost_nano_usd",
     *(f"{tokens}_{what}" for tokens in TOKENS for what in ("n", "tokens")),
-    "tool_calls", "tool_errors", "guessed_n",
+    "tool_calls_n", "tool_calls", "tool_errors_n", "tool_errors", "guessed_n",
 )  # fmt: skip
 MICRO: Final = 1_000_000
 NANO: Final = 1_000_000_000
@@ -42,34 +43,49 @@ _OUTCOME: Final = {outcome: _PLACES[f"outcome_{outcome}"] for outcome in Outcome
 _TIER: Final = {tier: _PLACES[f"{tier}_n"] for tier in Tier}
 _VERIFIED_SUCCESS: Final = _PLACES["verified_success_n"]
 _COST: Final = _PLACES["cost_n"]
-_TOKENS: Final = [(f"{tokens}_tokens", _PLACES[f"{tokens}_n"]) for tokens in TOKENS]
-_TOOL_CALLS: Final = _PLACES["tool_calls"]
+_COUNTS: Final = [
+    *((f"{tokens}_tokens", _PLACES[f"{tokens}_n"]) for tokens in TOKENS),
+    ("tool_call_count", _PLACES["tool_calls_n"]),
+    ("tool_error_count", _PLACES["tool_errors_n"]),
+]
+"""Fields of a span that may be unknown; where it counts that one is known, just before what it adds up to."""
 _GUESSED: Final = _PLACES["guessed_n"]
 _REAL: Final = frozenset(
-    place for name, place in _PLACES.items() if name.endswith(("_usd", "_tokens")) or name.startswith("tool_")
+    place for name, place in _PLACES.items() if name.endswith(("_usd", "_tokens", "tool_calls", "tool_errors"))
 )
 DAY_US: Final = 86_400_000_000
+DAY: Final = 1
+WEEK: Final = 7
+_MONDAY: Final = 4
+"""A day since 1970 that was one."""
 _AT_ONCE: Final = 5_000
 
 _IS_BUILT: Final = "select built from rollup_state"
 _SET_BUILT: Final = "update rollup_state set built = 1"
 _CELL: Final = f"select id from rollup_cell where level = ? and {' and '.join(f'{name} is ?' for name in KEY)}"
 _NEW_CELL: Final = f"insert into rollup_cell (level, {', '.join(KEY)}) values (?{', ?' * len(KEY)})"
-_HELD: Final = "select n, durations from rollup where cell_id = ? and day = ?"
-_INSERT: Final = f"insert into rollup ({', '.join(SUMS)}, durations, cell_id, day) values (?{', ?' * (len(SUMS) + 2)})"
-_ADD: Final = f"""
-    update rollup set {", ".join(f"{name} = {name} + ?" for name in SUMS)}, durations = ? where cell_id = ? and day = ?
+_HELD: Final = "select n, durations from rollup where cell_id = ? and days = ? and day = ?"
+_INSERT: Final = f"""
+    insert into rollup ({", ".join(SUMS)}, durations, cell_id, days, day) values (?{", ?" * (len(SUMS) + 3)})
 """
-_DELETE: Final = "delete from rollup where cell_id = ? and day = ?"
+_ADD: Final = f"""
+    update rollup set {", ".join(f"{name} = {name} + ?" for name in SUMS)}, durations = ?
+    where cell_id = ? and days = ? and day = ?
+"""
+_DELETE: Final = "delete from rollup where cell_id = ? and days = ? and day = ?"
 _DELETE_ALL: Final = ("delete from rollup", "delete from rollup_cell")
 _DELEGATIONS: Final = "select * from span where kind = 'delegation' and id > :after order by id limit :limit"
 
 Key = tuple[str | None, ...]
+_Cell = tuple[int, Key]
+"""Level and key."""
+_Period = tuple[int, int]
+"""How many days, and the first of them."""
 
 
 @dataclass(slots=True)
 class _Sum:
-    """What changes in one cell on one day."""
+    """What changes in one cell in one period."""
 
     sums: list[int] = field(default_factory=lambda: [0] * len(SUMS))
     durations: int = 0
@@ -80,7 +96,7 @@ class Deltas:
     """What becomes of the roll-ups through some changes of spans, before it is written."""
 
     def __init__(self) -> None:
-        self._found: dict[tuple[int, Key, int], _Sum] = {}
+        self._found: dict[_Cell, dict[_Period, _Sum]] = {}
         self.judged: set[str] = set()
         """Ids of the spans that had or have a reward."""
 
@@ -98,9 +114,12 @@ class Deltas:
         """Make the roll-ups true after these changes; inside the transaction that makes them."""
         if not self._found or not is_built(connection):
             return
-        for (level, key, day), found in self._found.items():
-            if found.durations or any(found.sums):
-                _write(connection, _cell(connection, level, key), day, found)
+        for cell, periods in self._found.items():
+            changed = {period: found for period, found in periods.items() if found.durations or any(found.sums)}
+            if changed:
+                cell_id = _cell_id(connection, cell)
+                for period, found in changed.items():
+                    _write(connection, (cell_id, *period), found)
 
     def _count(self, span: Span, sign: int) -> None:
         fine: Key = (
@@ -108,12 +127,14 @@ class Deltas:
         )  # fmt: skip
         coarse = (*fine[:COARSE_KEY], *(None,) * (len(KEY) - COARSE_KEY))
         day = day_of(span.started_at)
+        a_day, a_week = (DAY, day), (WEEK, week_of(day))
         facts = _facts(span)
         weight = 0 if span.duration_ms is None else sign * bucket_weight(span.duration_ms)
-        for place in ((COARSE, coarse, day), (FINE, fine, day)):
-            found = self._found.get(place)
+        for cell, period in (((COARSE, coarse), a_day), ((COARSE, coarse), a_week), ((FINE, fine), a_day)):
+            periods = self._found.setdefault(cell, {})
+            found = periods.get(period)
             if found is None:
-                found = self._found[place] = _Sum()
+                found = periods[period] = _Sum()
             sums = found.sums
             for where, value in facts:
                 sums[where] += sign * value
@@ -123,6 +144,12 @@ class Deltas:
 def is_built(connection: sqlite3.Connection) -> bool:
     """Whether the roll-ups are true; otherwise they wait for `rebuild`."""
     return bool(connection.execute(_IS_BUILT).fetchone()[0])
+
+
+def build(connection: sqlite3.Connection) -> None:
+    """Sum up what has not been summed up as it is now, unless that was done; inside a transaction."""
+    if not is_built(connection):
+        rebuild(connection)
 
 
 def rebuild(connection: sqlite3.Connection) -> None:
@@ -144,6 +171,11 @@ def day_of(time: datetime) -> int:
     return rows.microseconds(time) // DAY_US
 
 
+def week_of(day: int) -> int:
+    """The Monday of the week of a day, both in days since 1970."""
+    return day - (day - _MONDAY) % WEEK
+
+
 def _facts(span: Span) -> list[tuple[int, int]]:
     """Where a delegation counts, and how much."""
     facts = [(0, 1), (_STATUS[span.status], 1), (_OUTCOME[span.outcome], 1)]
@@ -157,30 +189,30 @@ def _facts(span: Span) -> list[tuple[int, int]]:
             facts.append((_VERIFIED_SUCCESS, 1))
     if span.cost_usd is not None:
         facts += ((_COST, 1), (_COST + 1, round(span.cost_usd * NANO)))
-    for name, place in _TOKENS:
+    for name, place in _COUNTS:
         count = getattr(span, name)
         if count is not None:
             facts += ((place, 1), (place + 1, count))
-    facts += ((_TOOL_CALLS, span.tool_call_count or 0), (_TOOL_CALLS + 1, span.tool_error_count or 0))
     if span.task_type is None and span.guessed_type is not None:
         facts.append((_GUESSED, 1))
     return facts
 
 
-def _cell(connection: sqlite3.Connection, level: int, key: Sequence[str | None]) -> int:
+def _cell_id(connection: sqlite3.Connection, cell: _Cell) -> int:
+    level, key = cell
     found = connection.execute(_CELL, (level, *key)).fetchone()
     if found is not None:
         return int(found[0])
     return int(connection.execute(_NEW_CELL, (level, *key)).lastrowid or 0)
 
 
-def _write(connection: sqlite3.Connection, cell_id: int, day: int, found: _Sum) -> None:
-    sums = [float(value) if place in _REAL else value for place, value in enumerate(found.sums)]
-    held = connection.execute(_HELD, (cell_id, day)).fetchone()
+def _write(connection: sqlite3.Connection, place: tuple[int, int, int], found: _Sum) -> None:
+    sums = [float(value) if where in _REAL else value for where, value in enumerate(found.sums)]
+    held = connection.execute(_HELD, place).fetchone()
     if held is None:
-        connection.execute(_INSERT, (*sums, Sketch(found.durations).to_bytes(), cell_id, day))
+        connection.execute(_INSERT, (*sums, Sketch(found.durations).to_bytes(), *place))
     elif held["n"] + found.sums[0] == 0:
-        connection.execute(_DELETE, (cell_id, day))
+        connection.execute(_DELETE, place)
     else:
         durations = Sketch.from_bytes(held["durations"]).counts + found.durations
-        connection.execute(_ADD, (*sums, Sketch(durations).to_bytes(), cell_id, day))
+        connection.execute(_ADD, (*sums, Sketch(durations).to_bytes(), *place))

@@ -60,6 +60,7 @@ class SqliteStore:
         self._lessons = SqliteLessons(engine)
         self._decisions = SqliteDecisions(engine)
         self._common = CommonWords()
+        self._is_asked_for_sums = False
 
     @property
     def lessons(self) -> SqliteLessons:
@@ -111,12 +112,23 @@ class SqliteStore:
         return await self._engine.read(partial(sessions.resolve, target_id=target_id))
 
     async def group(self, question: SpanFilter, by: Sequence[Dimension]) -> list[Group]:
+        await self._sum_up()
         return await self._engine.read(partial(rollup_groups.group, question=question, by=by))
 
     async def compare(
         self, question: SpanFilter, other: SpanFilter, by: Sequence[Dimension]
     ) -> tuple[list[Group], list[Essence]]:
+        await self._sum_up()
         return await self._engine.read(partial(rollup_groups.compare, question=question, other=other, by=by))
+
+    async def _sum_up(self) -> None:
+        """A database that an earlier version wrote is summed up once, by whoever asks first."""
+        if self._is_asked_for_sums:
+            return
+        self._is_asked_for_sums = True
+        if not await self._engine.read(rollups.is_built):
+            with suppress(StoreUnavailable):  # then the spans are asked
+                await self._engine.write(rollups.build)
 
     async def vocabulary(self, words: Sequence[str]) -> Vocabulary:
         return await self._engine.read(partial(similar.vocabulary, words=words, common=self._common))

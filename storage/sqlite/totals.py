@@ -19,7 +19,8 @@ _TOKENS: Final = [(f"{name}_tokens", _PLACES[f"{name}_n"]) for name in TOKENS]
 _VERIFIED: Final = _PLACES["verified_n"]
 _VERIFIED_SUCCESS: Final = _PLACES["verified_success_n"]
 _COST: Final = _PLACES["cost_n"]
-_TOOL_CALLS: Final = _PLACES["tool_calls"]
+_TOOL_CALLS: Final = _PLACES["tool_calls_n"]
+_TOOL_ERRORS: Final = _PLACES["tool_errors_n"]
 _GUESSED: Final = _PLACES["guessed_n"]
 
 
@@ -75,9 +76,9 @@ def _group(key: dict[str, str | None], sums: Sequence[float], durations: int) ->
         verified_success_n=int(sums[_VERIFIED_SUCCESS]),
         cost_n=int(sums[_COST]),
         cost_usd=_cost_usd(sums),
-        tokens={name: int(sums[place + 1]) if sums[place] else None for name, place in _TOKENS},
-        tool_calls=int(sums[_TOOL_CALLS]),
-        tool_errors=int(sums[_TOOL_CALLS + 1]),
+        tokens={name: _known(sums, place) for name, place in _TOKENS},
+        tool_calls=_known(sums, _TOOL_CALLS),
+        tool_errors=_known(sums, _TOOL_ERRORS),
         guessed_n=int(sums[_GUESSED]),
         durations=Sketch(durations),
     )
@@ -86,6 +87,11 @@ def _group(key: dict[str, str | None], sums: Sequence[float], durations: int) ->
 def _essence(key: dict[str, str | None], sums: Sequence[float]) -> Essence:
     verified, succeeded = int(sums[_VERIFIED]), int(sums[_VERIFIED_SUCCESS])
     return Essence(key, int(sums[0]), verified, succeeded, _cost_usd(sums))
+
+
+def _known(sums: Sequence[float], place: int) -> int | None:
+    """What known counts add up to, which stands after how many there are; None where there are none."""
+    return int(sums[place + 1]) if sums[place] else None
 
 
 def _cost_usd(sums: Sequence[float]) -> float | None:

@@ -1,4 +1,4 @@
-"""What happens to a store in some days: a few delegations told in many ways, judged late, and pruned."""
+"""What happens to a store in some days or weeks: a few delegations told in many ways, judged late, and pruned."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
@@ -11,7 +11,8 @@ from tests.factories import a_reward
 from tests.strategies import guesses, maybe
 
 FIRST = datetime(2026, 11, 18, 12, tzinfo=UTC)
-HOURS = st.integers(0, 96)
+HOURS = st.integers(0, 96) | st.integers(0, 24 * 40)
+"""After the first; some days, or some weeks."""
 
 
 @st.composite

@@ -4,13 +4,15 @@ import math
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
-from datetime import timedelta
+from datetime import date, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from storage.opening import open_store
 from storage.queries import Batch, Dimension, Group, SpanFilter
 from storage.records import Reward, Span
 from storage.sqlite import functions, groups, migrate, rollup_groups, rollups, upkeep, writing
@@ -35,7 +37,7 @@ def content(connection: sqlite3.Connection) -> list[tuple[Any, ...]]:
     """All roll-ups by what they are of."""
     key, sums = ", ".join(rollups.KEY), ", ".join(rollups.SUMS)
     found = connection.execute(
-        f"select level, {key}, day, {sums}, durations from rollup join rollup_cell on rollup_cell.id = cell_id"
+        f"select level, {key}, days, day, {sums}, durations from rollup join rollup_cell on rollup_cell.id = cell_id"
     )
     return sorted((tuple(row) for row in found), key=repr)
 
@@ -55,7 +57,7 @@ def from_rollups(connection: sqlite3.Connection, question: SpanFilter, by: Seque
 
 
 def from_spans(connection: sqlite3.Connection, question: SpanFilter, by: Sequence[Dimension]) -> list[Group]:
-    return groups.with_unknown(connection, question, groups.totals(connection, question, by).groups(by))
+    return groups.totals(connection, question, by).groups(by)
 
 
 @given(histories)
@@ -111,7 +113,7 @@ def test_what_they_cannot_answer_comes_from_the_spans() -> None:
         assert (found.n, found.durations.n) == (1, 1)
 
 
-def test_a_database_that_held_spans_before_answers_from_them_until_it_is_summed_up() -> None:
+def test_what_was_not_summed_up_is_answered_from_the_spans() -> None:
     with closing(sqlite3.connect(":memory:", isolation_level=None)) as connection:
         connection.row_factory = sqlite3.Row
         functions.teach(connection)
@@ -136,10 +138,16 @@ def test_a_reward_that_arrives_late_counts_on_the_day_of_its_span() -> None:
     with a_database() as connection:
         writing.add(connection, Batch(spans=[a_span(span_id="s")]))
         writing.add(connection, Batch(rewards=[a_reward(span_id="s", value=0.9, given_at=at(86_400 * 40))]))
-        ((day, verified, reward),) = connection.execute(
-            "select distinct day, verified_success_n, verified_reward from rollup"
-        ).fetchall()
-        assert (day, verified, reward) == (rollups.day_of(at(0)), 1, 900_000)
+        sums = connection.execute("select distinct days, day, verified_success_n, verified_reward from rollup")
+        day = rollups.day_of(at(0))
+        assert {tuple(row) for row in sums} == {(1, day, 1, 900_000), (7, rollups.week_of(day), 1, 900_000)}
+
+
+@given(st.dates(date(1, 1, 8)))
+def test_a_week_begins_on_its_monday(some_day: date) -> None:
+    first = date(1970, 1, 1)
+    monday = first + timedelta(days=rollups.week_of((some_day - first).days))
+    assert monday == some_day - timedelta(days=some_day.weekday())
 
 
 def test_what_is_pruned_leaves_nothing_behind() -> None:
@@ -167,6 +175,23 @@ async def test_a_store_makes_them_anew_when_asked(store: Store) -> None:
         connection.commit()
         await store.rebuild()
         assert content(connection) == before
+
+
+@pytest.mark.anyio
+async def test_a_database_of_an_earlier_version_is_summed_up_when_sums_are_first_asked_for(tmp_path: Path) -> None:
+    path = tmp_path / "old.db"
+    store = open_store(str(path))
+    await store.add(Batch(spans=[a_span(), a_span()]))
+    await store.close()
+    with closing(sqlite3.connect(path)) as connection:
+        for statement in ("delete from rollup", "update rollup_state set built = 0"):
+            connection.execute(statement)
+        connection.commit()
+    store = open_store(str(path))
+    (group,) = await store.group(SpanFilter(), ())
+    assert group.n == 2
+    assert (await store.health()).summed_up
+    await store.close()
 
 
 @pytest.mark.parametrize("since", [None, 0, 7, 12, 36, 50], ids=lambda hours: f"since {hours}")
