@@ -53,10 +53,6 @@ class Rewards:
             self.reward_squared + other.reward_squared,
         )
 
-    def also(self, reward: float, weight: float = 1.0) -> "Rewards":
-        """These and one more."""
-        return self + Rewards(weight, weight * reward, weight * reward * reward)
-
 
 def success_rate(successes: float, n: float) -> Estimate | None:
     """A success rate with its interval; None where there is not enough data for one.

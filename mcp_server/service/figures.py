@@ -2,24 +2,28 @@
 
 from typing import Any, Final
 
-from mcp_server.analysis.intervals import Estimate, difference, success_rate
+from mcp_server.analysis.intervals import Estimate, Rewards, difference, mean_reward, success_rate
 from mcp_server.analysis.weights import weight_of
 from mcp_server.service.shapes import rounded
-from storage.queries import Essence, Group
+from storage.queries import Essence, Group, RewardSums
+from storage.vocabulary import Tier
 
 _QUANTILES: Final = (0.5, 0.95)
+_SKETCHED_DIGITS: Final = 4
+"""Fewer would add to the 1.9 % that a sketch may be off."""
 
 
 def figures(group: Group) -> dict[str, Any]:
     """All figures of a group but those that compare it with others.
 
     `success` is the share of successes among judged delegations, null below five of them. `mean_reward` is weighted by
-    how far each judgement is believed, `reward_weight` the sum of these weights. `cost_per_success_usd` is the mean of
-    the known costs over the success rate: it needs no cost of just those that were judged, which no sum tells.
+    how far each judgement is believed, `reward_weight` the sum of these weights; below a sum of five its interval is
+    null. `cost_per_success_usd` is the mean of the known costs over the success rate: it needs no cost of just those
+    that were judged, which no sum tells.
     """
     success = success_rate(group.verified_success_n, group.verified_n)
-    weight = sum(weight_of(tier) * sums.n for tier, sums in group.rewards.items())
-    reward = sum(weight_of(tier) * sums.reward for tier, sums in group.rewards.items())
+    rewards = sum((_believed(tier, sums) for tier, sums in group.rewards.items()), Rewards())
+    mean = mean_reward(rewards)
     mean_cost = None if group.cost_usd is None else group.cost_usd / group.cost_n
     median, p95 = group.durations.quantiles(_QUANTILES) or (None, None)
     return {
@@ -27,8 +31,9 @@ def figures(group: Group) -> dict[str, Any]:
         "verified_n": group.verified_n,
         "verified_success_n": group.verified_success_n,
         "success": _success_object(success),
-        "mean_reward": rounded(reward / weight) if weight else None,
-        "reward_weight": rounded(weight),
+        "mean_reward": rounded(rewards.reward / rewards.weight) if rewards.weight else None,
+        "mean_reward_interval": None if mean is None else {"low": rounded(mean.low), "high": rounded(mean.high)},
+        "reward_weight": rounded(rewards.weight),
         "statuses": {status.value: n for status, n in group.statuses.items() if n},
         "outcomes": {outcome.value: n for outcome, n in group.outcomes.items() if n},
         "cost_usd": rounded(group.cost_usd),
@@ -38,7 +43,7 @@ def figures(group: Group) -> dict[str, Any]:
         "tokens": {name: count for name, count in group.tokens.items() if count is not None},
         "tool_calls": group.tool_calls,
         "tool_errors": group.tool_errors,
-        "duration_ms": {"median": _whole(median), "p95": _whole(p95)},
+        "duration_ms": {"median": _sketched(median), "p95": _sketched(p95)},
     }
 
 
@@ -70,9 +75,18 @@ def trend(group: Essence, before: Essence | None) -> dict[str, Any]:
     }
 
 
-def _whole(ms: float | None) -> int | None:
-    """A sketch knows a duration to 2 %: fractions of a millisecond are not among what it knows."""
-    return None if ms is None else round(ms)
+def _believed(tier: Tier, sums: RewardSums) -> Rewards:
+    """Rewards that are believed alike, as far as they are."""
+    weight = weight_of(tier)
+    return Rewards(weight * sums.n, weight * sums.reward, weight * sums.reward_squared)
+
+
+def _sketched(ms: float | None) -> float | None:
+    """Without digits beyond what a sketch knows, which is a duration to 2 %."""
+    if ms is None:
+        return None
+    known = float(f"{ms:.{_SKETCHED_DIGITS}g}")
+    return int(known) if known.is_integer() else known
 
 
 def _success_object(success: Estimate | None) -> dict[str, Any] | None:

@@ -13,6 +13,10 @@ from mcp_server.analysis.intervals import Rewards, difference, mean_reward, succ
 RATES = [place / 20 for place in range(1, 20)]
 
 
+def one(reward: float, weight: float = 1.0) -> Rewards:
+    return Rewards(weight, weight * reward, weight * reward * reward)
+
+
 def chance_of(successes: int, n: int, rate: float) -> float:
     return math.comb(n, successes) * rate**successes * (1 - rate) ** (n - successes)
 
@@ -51,7 +55,7 @@ def test_mean_rewards_are_covered_as_well(n: int, sharpness: float) -> None:
         mean = chance.uniform(0.05, 0.95)
         rewards = Rewards()
         for _ in range(n):
-            rewards = rewards.also(chance.betavariate(mean * sharpness, (1 - mean) * sharpness))
+            rewards += one(chance.betavariate(mean * sharpness, (1 - mean) * sharpness))
         found = mean_reward(rewards)
         assert found is not None
         hits += found.low <= mean <= found.high
@@ -120,8 +124,8 @@ def test_rewards_of_little_weight_say_little() -> None:
     full = Rewards()
     light = Rewards()
     for place in range(100):
-        full = full.also(float(place % 2))
-        light = light.also(float(place % 2), weight=0.1)
+        full += one(float(place % 2))
+        light += one(float(place % 2), weight=0.1)
     sure, unsure = mean_reward(full), mean_reward(light)
     assert sure is not None
     assert unsure is not None

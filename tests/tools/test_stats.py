@@ -38,6 +38,13 @@ async def test_delegations_are_grouped_by_agent_and_model(ask: Ask, store: Store
     assert answer["Explore", "large"]["cost_usd"] is None
 
 
+async def test_short_durations_are_as_exact_as_long_ones(ask: Ask, store: Store) -> None:
+    for ms in (33, 99):
+        await store.add(Batch(spans=[a_span(agent_type=f"of {ms} ms", duration_ms=ms)]))
+        (group,) = (await ask("get_stats", group_by=[], agent_match=f"^of {ms} ms$"))["groups"]
+        assert group["duration_ms"] == pytest.approx({"median": ms, "p95": ms}, rel=0.02)
+
+
 async def test_success_is_a_share_of_what_was_judged_with_its_interval(ask: Ask, store: Store) -> None:
     spans = [a_span(span_id=f"s{i}") for i in range(12)]
     judged = [a_reward(span_id=f"s{i}", value=float(i < 8)) for i in range(10)]
@@ -49,6 +56,7 @@ async def test_success_is_a_share_of_what_was_judged_with_its_interval(ask: Ask,
     assert group["success"]["low"] < 0.6 < group["success"]["rate"] < 0.8
     assert group["success"]["high"] > 0.9
     assert (group["mean_reward"], group["reward_weight"]) == (0.8, 10)
+    assert group["mean_reward_interval"] == {name: group["success"][name] for name in ("low", "high")}
     assert group["outcomes"] == {"success": 8, "failure": 2, "unknown": 2}
 
 
@@ -59,6 +67,7 @@ async def test_too_few_judgements_give_no_rate_and_none_no_mean(ask: Ask, store:
     await store.add(Batch(rewards=[a_reward(span_id=f"s{i}") for i in range(4)]))
     group = (await groups(ask))["Explore", None]
     assert (group["success"], group["cost_per_success_usd"], group["mean_reward"]) == (None, None, 1.0)
+    assert group["mean_reward_interval"] is None
     await store.add(Batch(rewards=[a_reward(span_id="s4")]))
     assert (await groups(ask))["Explore", None]["success"]["high"] == 1.0
 
