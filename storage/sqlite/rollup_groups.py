@@ -17,7 +17,7 @@ from storage.sketch import Sketch
 from storage.sqlite import groups, rows
 from storage.sqlite.functions import SUM_OF_SKETCHES
 from storage.sqlite.rollups import COARSE, COARSE_KEY, DAY, DAY_US, FINE, KEY, SUMS, WEEK, is_built, week_of
-from storage.sqlite.totals import Totals
+from storage.sqlite.totals import FEW, Totals
 
 _ONE_DAY: Final = timedelta(days=1)
 _LAST_DAY: Final = datetime.max.replace(tzinfo=UTC).date().toordinal() - datetime(1970, 1, 1, tzinfo=UTC).toordinal()
@@ -35,8 +35,7 @@ _CONDITIONS: Final = {
     "project": "project = :project",
 }
 _ALL: Final = f"{', '.join(f'total({name})' for name in SUMS)}, {SUM_OF_SKETCHES}(durations)"
-_FEW: Final = frozenset({"n", "verified_n", "verified_success_n", "cost_n", "cost_nano_usd"})
-_ESSENCE: Final = f"{', '.join(f'total({name})' if name in _FEW else '0.0' for name in SUMS)}, x''"
+_ESSENCE: Final = f"{', '.join(f'total({name})' if name in FEW else '0.0' for name in SUMS)}, x''"
 # Cell by cell, as the rows lie: otherwise SQLite would sort them with all their columns.
 _FROM: Final = """
     from rollup_cell cross join part cross join rollup
@@ -105,7 +104,7 @@ class _Asked:
         return found
 
     def _of_spans(self, question: SpanFilter) -> Totals:
-        return groups.totals(self.connection, question, self.by, durations=not self.brief)
+        return groups.totals(self.connection, question, self.by, brief=self.brief)
 
     def _apart(self, question: SpanFilter) -> Totals:
         held = self.parts.get(question)

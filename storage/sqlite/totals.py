@@ -10,6 +10,8 @@ from storage.sqlite.rollups import MICRO, NANO, SUMS, TOKENS
 from storage.vocabulary import Outcome, Status, Tier
 
 Key = tuple[str | None, ...]
+FEW: Final = frozenset({"n", "verified_n", "verified_success_n", "cost_n", "cost_nano_usd"})
+"""What an `Essence` is made of; the other sums may be 0 then."""
 
 _PLACES: Final = {name: place for place, name in enumerate(SUMS)}
 _STATUSES: Final = [(status, _PLACES[f"status_{status}"]) for status in Status]
