@@ -11,7 +11,8 @@ from mcp import Client
 
 from mcp_server.ingest.texts import TextKeeper
 from mcp_server.server import Services, build_server
-from mcp_server.service.advising import Advising, Asked
+from mcp_server.service.advice_asked import Asked
+from mcp_server.service.advising import Advising
 from mcp_server.service.crediting import Crediting
 from mcp_server.service.recording import Recording, StatedSpan
 from mcp_server.service.reporting import Reporting
