@@ -9,7 +9,7 @@ from typing import Final
 
 import anyio.to_thread
 
-from mcp_server.ingest.claude_code import layout, reading
+from mcp_server.ingest.claude_code import layout, reading, session_state
 from mcp_server.ingest.claude_code.definitions import Definitions
 from mcp_server.ingest.claude_code.layout import SessionFiles
 from mcp_server.ingest.claude_code.liveness import Liveness
@@ -130,7 +130,7 @@ class Importing:
             watch(done)
             done += 1
             runs = liveness.runs(files.session_id)
-            if reading.is_unchanged(files, before, runs=runs, settled_before=tools.settled_before):
+            if session_state.is_unchanged(files, before, runs=runs, settled_before=tools.settled_before):
                 report.sessions_unchanged += 1
             else:
                 collected.begin()
@@ -141,16 +141,16 @@ class Importing:
     async def waiting(self, paths: Sequence[Path]) -> tuple[int, int]:
         """How many sessions below some paths have something that was not imported yet, and how many there are."""
         found = await anyio.to_thread.run_sync(self.found, paths, ImportReport())
-        unchanged = [reading.is_unchanged(files, before) async for files, before in self._known(found.sessions)]
+        unchanged = [session_state.is_unchanged(files, before) async for files, before in self._known(found.sessions)]
         return unchanged.count(False), len(unchanged)
 
     async def _known(self, sessions: Sequence[SessionFiles]) -> AsyncIterator[tuple[SessionFiles, ReadPosition | None]]:
         """Sessions with what is remembered of each as a whole."""
         for start in range(0, len(sessions), _SESSIONS_AT_ONCE):
             some = sessions[start : start + _SESSIONS_AT_ONCE]
-            positions = await self._store.positions([reading.session_source(files) for files in some])
+            positions = await self._store.positions([session_state.session_source(files) for files in some])
             for files in some:
-                yield files, positions.get(reading.session_source(files))
+                yield files, positions.get(session_state.session_source(files))
 
     def found(self, paths: Iterable[Path], report: ImportReport) -> Found:
         """What there is below some paths; complaints go to the report."""
@@ -180,7 +180,7 @@ class Importing:
     ) -> bool:
         """Read one session; whether it could be read."""
         # Of a session that was never read to its end no position is of use.
-        positions = await self._store.positions(reading.sources(files, before)) if before is not None else {}
+        positions = await self._store.positions(session_state.sources(files, before)) if before is not None else {}
         try:
             progress = await anyio.to_thread.run_sync(reading.SessionReader(files, positions, tools).read)
         except _FOREIGN as error:
