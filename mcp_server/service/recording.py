@@ -1,4 +1,4 @@
-"""What models and people tell us: spans and judgements."""
+"""What models and people tell us: spans, with a judgement of each if they give one."""
 
 import uuid
 from collections import Counter
@@ -14,14 +14,14 @@ from mcp_server.ingest.texts import TextKeeper
 from mcp_server.service import linking
 from mcp_server.service.attempts import Attempts, Told, contradicts, digest
 from mcp_server.service.completing import Completing
-from mcp_server.service.errors import AmbiguousId, BadArgument, UnknownId
+from mcp_server.service.errors import BadArgument
 from mcp_server.service.present import Feed
+from mcp_server.service.rewarding import Rewarding
 from mcp_server.service.stated import StatedSpan
-from storage.outcomes import OVERALL, holding, outcome
-from storage.queries import Batch, Target
+from storage.queries import Batch
 from storage.records import Reward, Span
 from storage.store import Store
-from storage.vocabulary import RewardSource, SpanKind, Status
+from storage.vocabulary import RewardSource, SpanKind
 
 
 class Recorded(BaseModel):
@@ -30,22 +30,6 @@ class Recorded(BaseModel):
     span_id: str
     session_id: str
     result: Literal["created", "updated", "unchanged"]
-
-
-class Judged(BaseModel):
-    """What holds about a target after a judgement."""
-
-    reward_id: str
-    result: Literal["created", "unchanged"]
-    span_id: str | None
-    session_id: str
-    name: str
-    value: float
-    """Of the reward that holds now, which may be another one."""
-    source: str
-    outcome: str
-    rewards: int
-    """How many rewards of this name the target has."""
 
 
 def _now() -> datetime:
@@ -85,10 +69,10 @@ class Recording:
         self._keep = keep
         self._session_id = session_id or f"session-{uuid.uuid4()}"
         self._completing = Completing(keep, session_id=self._session_id, project=project)
-        self._feed = feed
         self._on_judgement = judged
         self._clock = clock
         self._attempts = Attempts(store)
+        self.reward = Rewarding(store, keep, feed, judged, clock).reward
 
     async def spans(self, stated: Sequence[StatedSpan], call_id: str | None = None) -> list[Recorded]:
         """Keep stated spans, all or none. A repeated call creates nothing twice; twins within one call are two.
@@ -127,97 +111,6 @@ class Recording:
             Recorded(span_id=span.span_id, session_id=span.session_id, result=change.value)
             for span, change in zip(spans, added.spans, strict=True)
         ]
-
-    async def reward(
-        self,
-        target_id: str,
-        value: float,
-        source: RewardSource,
-        *,
-        name: str = OVERALL,
-        reason: str | None = None,
-        reward_id: str | None = None,
-    ) -> Judged:
-        """Keep a judgement of a span, an agent, a tool use or a session.
-
-        Raises:
-            UnknownId: nothing has this id.
-            AmbiguousId: several spans do.
-            BadArgument: another reward has the given id.
-        """
-        target = await self._target(target_id)
-        known = await self._store.rewards(target)
-        kept_reason = self._keep.text(reason)
-        chosen_id = reward_id or digest(target_id, name, source, str(value), kept_reason or "")
-        reward = Reward(
-            reward_id=chosen_id,
-            span_id=target.span_id,
-            session_id=None if target.span_id is not None else target.session_id,
-            name=name,
-            value=value,
-            source=source,
-            reason=kept_reason,
-            given_at=self._clock(),
-        )
-        clash = next((one for one in known if one.reward_id == chosen_id), None)
-        elsewhere = await self._store.reward(chosen_id) if clash is None else None
-        if elsewhere is not None:
-            judged_id = elsewhere.span_id or elsewhere.session_id
-            raise BadArgument("reward_id", chosen_id, f"it already judges {judged_id!r}; choose another id")
-        if clash is not None and (clash.value, clash.source, clash.name) != (value, source, name):
-            raise BadArgument(
-                "reward_id",
-                chosen_id,
-                f"it already names a reward of {clash.value} by {clash.source}; choose another id",
-            )
-        added = await self._store.add(Batch(rewards=[reward]))
-        self._on_judgement()
-        return await self._judged(target, reward, created=added.rewards[0])
-
-    async def _judged(self, target: Target, reward: Reward, *, created: bool) -> Judged:
-        alike = [one for one in await self._store.rewards(target) if one.name == reward.name]
-        held = holding(alike) or reward
-        if target.span_id is not None:
-            status = (await self._store.spans([target.span_id]))[target.span_id].status
-        else:
-            session = await self._store.session(target.session_id)
-            status = (session.status if session else None) or Status.OK
-        return Judged(
-            reward_id=reward.reward_id,
-            result="created" if created else "unchanged",
-            span_id=target.span_id,
-            session_id=target.session_id,
-            name=reward.name,
-            value=held.value,
-            source=held.source,
-            outcome=outcome(status, held.value, held.source),
-            rewards=len(alike),
-        )
-
-    async def _target(self, target_id: str) -> Target:
-        found = await self._store.resolve(target_id)
-        if not found and self._feed is not None:
-            # Whoever judges has just seen the end of what is judged: nobody may have asked for it since.
-            await self._feed.thorough()
-            found = await self._store.resolve(target_id)
-        if not found:
-            raise UnknownId(
-                target_id,
-                "span, agent, tool use or session",
-                "search_delegations lists delegations with their span_id and agent_id",
-            )
-        delegations = [target for target in found if target.span_id is not None]
-        exact = [target for target in delegations if target.span_id == target_id]
-        sessions = [target for target in found if target.span_id is None]
-        if exact or sessions:
-            return (exact or sessions)[0]
-        if len(delegations) > 1:
-            spans = await self._store.spans([target.span_id or "" for target in delegations])
-            launched = [target for target in delegations if spans[target.span_id or ""].kind is SpanKind.DELEGATION]
-            if len(launched) == 1:
-                return launched[0]
-            raise AmbiguousId(target_id, [target.span_id or "" for target in delegations])
-        return delegations[0]
 
     async def _given_ids(self, stated: Sequence[StatedSpan], call_id: str | None) -> list[str | None]:
         """For each span the given id, that of the same agent or that of its place in the call; None for the others."""
