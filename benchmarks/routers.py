@@ -2,12 +2,12 @@
 
 import random
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
 
 from mcp_server.analysis.routing.arms import Arm, Cell, Profile
-from mcp_server.analysis.routing.forecasts import Neighbour, Router, Strategy
+from mcp_server.analysis.routing.forecasts import Forecast, Neighbour, Router, Strategy
 from mcp_server.analysis.routing.hierarchy import HierarchicalRouter
 from mcp_server.analysis.routing.ranking import CONTENDERS, Ranked, rank
 from mcp_server.analysis.routing.rollups import Count, History, Judged, Rollup, history, is_stale
@@ -114,6 +114,34 @@ class RollupLearner:
             weight=before.weight + row.weight if before else row.weight,
             reward=before.reward + row.weight * row.reward if before else row.weight * row.reward,
         )
+
+
+class ArmMeans:
+    """A plain strategy to compare with: each arm by its own successes, whatever the task."""
+
+    def __init__(self, history: History, earlier: Router | None = None) -> None:
+        """Learn.
+
+        Args:
+            history: undecayed or decayed, as given.
+            earlier: of no use here.
+        """
+        del earlier
+        weights, rewards = defaultdict[Arm, float](float), defaultdict[Arm, float](float)
+        for cell, (weight, reward) in history.evidence.items():
+            weights[cell.arm] += weight
+            rewards[cell.arm] += reward
+        self._weights, self._rewards = weights, rewards
+
+    def forecasts(
+        self, profile: Profile, arms: Iterable[Arm], neighbours: Iterable[Neighbour] = ()
+    ) -> Mapping[Arm, Forecast]:
+        """The mean of Beta(1 + S, 1 + F) for every arm."""
+        del profile, neighbours
+        return {
+            arm: Forecast((self._rewards.get(arm, 0.0) + 1) / (weight + 2), weight + 2)
+            for arm, weight in ((arm, self._weights.get(arm, 0.0)) for arm in arms)
+        }
 
 
 class AnyArm:

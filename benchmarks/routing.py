@@ -25,10 +25,9 @@ from typing import Final, NamedTuple
 
 from measuring import Clock, Floor, Report, arguments
 from product import THROUGH, ProductLearner
-from routers import AnyArm, EpsilonGreedy, Learner, Make, RollupLearner, Task, Thompson
+from routers import AnyArm, ArmMeans, EpsilonGreedy, Learner, Make, RollupLearner, Task, Thompson
 
 from mcp_server.analysis.routing.arms import Arm, Profile
-from mcp_server.analysis.routing.forecasts import ArmMeans
 from mcp_server.analysis.routing.ranking import Ranked
 from storage.vocabulary import Level
 

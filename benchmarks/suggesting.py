@@ -21,7 +21,8 @@ from spans import SPANS_PER_TRAJECTORY
 from mcp_server.analysis.routing.arms import Arm, Profile
 from mcp_server.analysis.routing.decisions import Known, Question, decide
 from mcp_server.ingest.texts import TextKeeper
-from mcp_server.service.advising import Advising, Asked
+from mcp_server.service.advice_asked import Asked
+from mcp_server.service.advising import Advising
 from mcp_server.service.reporting import Reporting
 from mcp_server.service.similar_lessons import neighbours
 from storage.opening import open_store

@@ -12,7 +12,6 @@ from storage.vocabulary import Outcome, SpanKind, Status, Tier
 
 Item = TypeVar("Item")
 
-PAGE_LIMIT: Final = 1000
 CALLS: Final = frozenset({SpanKind.LLM_CALL, SpanKind.TOOL_CALL})
 AGENT_RUNS: Final = frozenset({SpanKind.SESSION, SpanKind.DELEGATION})
 ALL_KINDS: Final = frozenset(SpanKind)

@@ -115,6 +115,19 @@ class Span(Record):
         """As stated, else as guessed: what delegations are compared by."""
         return self.task_type or self.guessed_type
 
+    @property
+    def total_tokens(self) -> int | None:
+        """Of its own requests, all classes together, as far as known; None where nothing is."""
+        counts = (
+            self.input_tokens,
+            self.output_tokens,
+            self.cache_read_tokens,
+            self.cache_write_5m_tokens,
+            self.cache_write_1h_tokens,
+        )
+        known = [count for count in counts if count is not None]
+        return sum(known) if known else None
+
 
 class Reward(Record):
     """One judgement of a span or of a whole session. Rewards are never overwritten: the strongest source holds."""

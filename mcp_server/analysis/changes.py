@@ -5,7 +5,8 @@ from typing import Final
 from mcp_server.analysis.bottlenecks import Bottleneck
 from mcp_server.analysis.delegations import Arm, shown
 from mcp_server.analysis.insights import Insight, Kind, Size, ids, points, time_text
-from mcp_server.analysis.savings import MARGIN, Realised, Saving
+from mcp_server.analysis.realised import Realised
+from mcp_server.analysis.savings import MARGIN, Saving
 from mcp_server.analysis.spending import Excess, InlineCandidate, Per, Reason, Waste, sum_usd
 from mcp_server.analysis.verdicts import VerdictsWanted
 

@@ -91,17 +91,6 @@ class ProvenanceGame:
         )
 
 
-class EqualShares:
-    """The same for all: what passing the outcome on to everybody amounts to. A yardstick."""
-
-    name = "equal"
-
-    def shape(self, session: Trajectory, found: Provenance) -> Shape:  # noqa: ARG002 - it looks at nothing
-        """Share out a full success and a full failure."""
-        n = len(session.players)
-        return Shape([1 / n] * n if n else [], [1 / n] * n if n else [], [()] * n, [()] * n)
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Share:
     """What one delegation did for the outcome. What depends on the outcome is None while that is unknown."""

@@ -25,8 +25,6 @@ from storage.records import Span
 BASELINE: Final = 30
 WATCH_ABOVE: Final = 200.0
 ALARM_ABOVE: Final = 1000.0
-FALSE_ALARMS: Final = 0.05
-"""Of a stationary arm within 200 rewards, in one direction."""
 
 _BETS: Final = (0.2, 0.5, 0.9)
 _MIDDLE_BET: Final = _BETS[1]

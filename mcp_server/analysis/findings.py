@@ -13,7 +13,8 @@ from mcp_server.analysis.drift import drifts
 from mcp_server.analysis.expectations import failing_sessions
 from mcp_server.analysis.insights import Insight, ordered, whole_of
 from mcp_server.analysis.patterns import loops, patterns, repeated_failures
-from mcp_server.analysis.savings import MARGIN, realised, savings
+from mcp_server.analysis.realised import realised
+from mcp_server.analysis.savings import MARGIN, savings
 from mcp_server.analysis.spending import Budget, exceeded, inline_candidates, wasted
 from mcp_server.analysis.verdicts import verdicts_wanted
 from storage.records import Span

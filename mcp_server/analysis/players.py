@@ -90,7 +90,7 @@ def trajectory(spans: Iterable[Span]) -> Trajectory:
             commissioner=places.get(own_homes[span.span_id] or ""),
             is_worker=evidence.did_work(span),
             cost_usd=span.cost_usd,
-            tokens=_tokens(span),
+            tokens=span.total_tokens,
             tool_call_count=evidence.tool_calls(span),
         )
         for span in delegations
@@ -176,15 +176,3 @@ def _dependencies(
             runs[span.agent_id] = place_
         found[span.span_id] = tuple(sorted(earlier))
     return found
-
-
-def _tokens(span: Span) -> int | None:
-    counts = (
-        span.input_tokens,
-        span.output_tokens,
-        span.cache_read_tokens,
-        span.cache_write_5m_tokens,
-        span.cache_write_1h_tokens,
-    )
-    known = [count for count in counts if count is not None]
-    return sum(known) if known else None

@@ -134,7 +134,7 @@ class App:
         """Proposes learned rules for files of the user."""
         from mcp_server.service.ruling import Ruling  # noqa: PLC0415 - as above
 
-        return Ruling(self.store, self.user_files, feed=self.capturing, known=self.advising.known)
+        return Ruling(self.store, self.user_files, self.advising.known, feed=self.capturing)
 
     @cached_property
     def user_files(self) -> "UserFiles":

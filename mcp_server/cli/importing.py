@@ -8,7 +8,8 @@ import click
 
 from mcp_server.cli.app import App, database_option, json_option, run
 from mcp_server.cli.rendering import counted, print_json, say
-from mcp_server.service.importing import ImportReport, Watch
+from mcp_server.service.import_report import ImportReport
+from mcp_server.service.importing import Watch
 
 
 @click.command(name="import")

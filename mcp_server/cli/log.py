@@ -8,7 +8,7 @@ import click
 
 from mcp_server.cli.app import App, database_option, json_option, run
 from mcp_server.cli.options import filter_options, limit_option
-from mcp_server.cli.rendering import left_out, one_line, print_json, say
+from mcp_server.cli.rendering import left_out, nothing_matches, one_line, print_json, say
 from mcp_server.cli.reports import print_delegations
 from storage.vocabulary import Outcome, Status
 
@@ -37,7 +37,7 @@ def show(db: str | None, words: str | None, question: dict[str, Any], *, as_json
     if as_json:
         print_json(answer)
     elif not answer["total"]:
-        click.echo("no delegations match; `delegation-telemetry import` reads Claude Code's history", err=True)
+        nothing_matches()
     else:
         print_delegations(answer)
         left_out(answer, "delegations")

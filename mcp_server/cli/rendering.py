@@ -182,6 +182,11 @@ def parts(counts: Mapping[str, int] | None) -> str:
     return ", ".join(f"{n:,} {name}" for name, n in (counts or {}).items()) or NOTHING
 
 
+def nothing_matches() -> None:
+    """Say on stderr that there is nothing to show, and where it could come from."""
+    click.echo("no delegations match; `delegation-telemetry import` reads Claude Code's history", err=True)
+
+
 def left_out(answer: Mapping[str, Any], what: str) -> None:
     """Say on stderr how much of how much was shown, where that is not all."""
     if answer["returned"] < answer["total"]:

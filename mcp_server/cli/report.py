@@ -7,7 +7,7 @@ import click
 
 from mcp_server.cli.app import App, database_option, json_option, run
 from mcp_server.cli.page_file import write_page
-from mcp_server.cli.rendering import NOTHING, count, duration, money, print_json, print_table, share
+from mcp_server.cli.rendering import NOTHING, count, duration, money, nothing_matches, print_json, print_table, share
 from mcp_server.cli.reports import print_credit, print_delegations
 from mcp_server.service.surveying import Surveying
 
@@ -72,7 +72,7 @@ def _print(survey: dict[str, Any]) -> None:
     if survey["about"] == "session":
         print_credit(survey["credit"], {"spans": survey["runs"]})
     elif not survey["totals"]["n"]:
-        click.echo("no delegations match; `delegation-telemetry import` reads Claude Code's history", err=True)
+        nothing_matches()
     else:
         arms = [_figures(arm, [arm["key"]["agent_type"], arm["key"]["model"] or NOTHING]) for arm in survey["arms"]]
         columns = ("agent", "model", "n", "judged", "success (90 %)", "cost", "median")

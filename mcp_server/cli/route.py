@@ -42,7 +42,7 @@ def command(db: str | None, task: str, *, candidates: tuple[str, ...], as_json: 
     levels = {name: Level(given.pop(name)) for name in ("complexity", "criticality", "uncertainty") if given[name]}
 
     async def asking(app: App) -> dict[str, Any]:
-        from mcp_server.service.advising import Asked  # noqa: PLC0415 - `--help` does not need it
+        from mcp_server.service.advice_asked import Asked  # noqa: PLC0415 - `--help` does not need it
 
         arms = [_arm(one) for one in candidates] or None
         await app.advising.learning.caught_up()

@@ -6,7 +6,7 @@ import click
 
 from mcp_server.cli.app import App, database_option, json_option, run
 from mcp_server.cli.options import agent_mode_option, limit_option
-from mcp_server.cli.rendering import left_out, print_json
+from mcp_server.cli.rendering import left_out, nothing_matches, print_json
 from mcp_server.cli.stats_report import print_stats
 from storage.queries import Dimension
 
@@ -46,7 +46,7 @@ def command(db: str | None, group_by: tuple[str, ...], *, limit: int, as_json: b
     if as_json:
         print_json(answer)
     elif not answer["total"]:
-        click.echo("no delegations match; `delegation-telemetry import` reads Claude Code's history", err=True)
+        nothing_matches()
     else:
         print_stats(answer, limit)
         left_out({"returned": min(limit, answer["total"]), "total": answer["total"]}, "groups")

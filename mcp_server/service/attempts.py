@@ -5,16 +5,14 @@ import itertools
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from mcp_server.ingest.texts import TextKeeper
 from mcp_server.service.moments import is_fixed, moment
+from mcp_server.service.stated import StatedSpan, status_of
 from storage.records import Span
 from storage.store import Store
 from storage.vocabulary import Status
-
-if TYPE_CHECKING:
-    from mcp_server.service.recording import StatedSpan
 
 _REMEMBERED: Final = 10_000
 _READ_AT_ONCE: Final = 50
@@ -90,13 +88,14 @@ def _places(first: str) -> Iterator[list[str]]:
         yield [digest(first, str(number)) for number in range(start, start + _READ_AT_ONCE)]
 
 
-def contradicts(row: "StatedSpan", status: Status, held: Span, keep: TextKeeper, now: datetime) -> bool:
+def contradicts(row: StatedSpan, held: Span, keep: TextKeeper, now: datetime) -> bool:
     """Whether a stated span cannot be the one that is held, which has ended: it says another thing of the same.
 
     What either of them does not know is no contradiction.
     """
     if held.status is Status.RUNNING:
         return False
+    status = status_of(row)
     if status not in {Status.RUNNING, held.status} and held.status is not Status.LOST:
         return True
     ended_at = moment("ended_at", row.ended_at, now) if is_fixed(row.ended_at) else None

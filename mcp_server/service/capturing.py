@@ -10,7 +10,7 @@ from typing import Any, Final
 import anyio.to_thread
 
 from mcp_server.ingest import spool
-from mcp_server.ingest.claude_code import hook_events, layout, ledger, reading
+from mcp_server.ingest.claude_code import hook_events, layout, ledger, session_state
 from mcp_server.ingest.claude_code.definitions import Definitions
 from mcp_server.ingest.claude_code.endings import Life
 from mcp_server.ingest.claude_code.layout import SessionFiles
@@ -94,7 +94,7 @@ class Capturing:
         """
         await self._take_letters()
         for source in await self._store.open_sources():
-            anchor = reading.anchor_of(source)
+            anchor = session_state.anchor_of(source)
             if anchor is not None:
                 await self._look_again(anchor, source)
 
@@ -194,4 +194,4 @@ def _source(event: HookEvent) -> str:
         anchor = Path(os.path.realpath(transcript))
     else:
         anchor = Path(_NO_TRANSCRIPT, f"{event.session_id}.jsonl")
-    return reading.session_source(SessionFiles(event.session_id, anchor.parent, anchor))
+    return session_state.session_source(SessionFiles(event.session_id, anchor.parent, anchor))

@@ -4,6 +4,7 @@ import base64
 import binascii
 import hashlib
 import json
+from collections.abc import Sequence
 from typing import Final
 
 from mcp_server.service.errors import BadArgument
@@ -44,6 +45,20 @@ def decode(cursor: str, *question: object) -> str:
             " leave it out",
         )
     return key
+
+
+def place_after(keys: Sequence[str], cursor: str | None, question: tuple[object, ...]) -> int:
+    """Where to go on among these keys: after the one at which the cursor stands; at the first without a cursor.
+
+    Raises:
+        BadArgument: the cursor was not made by `encode`, or for another question, or its key is none of these.
+    """
+    if cursor is None:
+        return 0
+    mark = decode(cursor, *question)
+    if mark not in keys:
+        raise BadArgument("cursor", cursor, "the span it stood at is gone; begin again without a cursor")
+    return keys.index(mark) + 1
 
 
 def _digest(question: tuple[object, ...]) -> str:

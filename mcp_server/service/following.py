@@ -1,6 +1,5 @@
 """Whether a delegation is what a routing decision was asked for, and what it gets from it."""
 
-from datetime import timedelta
 from typing import Final
 
 from mcp_server.analysis.similarity import GATE, Holding, Words, similarity, words_of
@@ -10,19 +9,17 @@ from mcp_server.service.set_models import AUTO
 from storage.records import RoutingDecision, Span
 from storage.words import HEAD
 
-WITHIN: Final = timedelta(minutes=10)
-"""A delegation follows a decision if it starts no later than this after it."""
 _JUDGED_BEFORE: Final = frozenset({Origin.CALLER, Origin.OPENING})
 """What rules guess is no judgement of anybody; they say the same of the delegation itself."""
 
 
 def may_follow(decision: RoutingDecision, span: Span) -> bool:
-    """Whether a delegation of the same session may be the one that a decision was asked for."""
-    if decision.mode == AUTO or not decision.at <= span.started_at <= decision.at + WITHIN:
+    """Whether a delegation that began soon after a decision, in the same session, may be what it was asked for."""
+    if decision.mode == AUTO:
         return False  # what changed one call is of that call alone
     told = "\n".join(text for text in (span.name, span.task) if text)
     if decision.task is None or not told:
-        return True  # where no texts are kept, time decides
+        return True  # where no texts are kept, nothing speaks against it
     asked, held = _content(decision.task), _content(told)
     # Two texts are no collection: every word weighs the same.
     return similarity(asked, held, Holding(0, (asked.length + held.length) / 2, {})) > GATE

@@ -5,58 +5,28 @@ from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Final
 
-import anyio
-import anyio.from_thread
 import anyio.to_thread
 
-from mcp_server.ingest import exported, oneshot
-from mcp_server.ingest.claude_code import layout, reading
+from mcp_server.ingest.claude_code import layout, reading, session_state
 from mcp_server.ingest.claude_code.definitions import Definitions
 from mcp_server.ingest.claude_code.layout import SessionFiles
 from mcp_server.ingest.claude_code.liveness import Liveness
-from mcp_server.ingest.claude_code.transcript_file import fingerprint, source_of
 from mcp_server.ingest.formats import Format, format_of
-from mcp_server.ingest.lines import Chunk, read_chunk
 from mcp_server.ingest.pricing import Price
 from mcp_server.ingest.texts import TextKeeper
-from mcp_server.service import linking
-from mcp_server.service.judging import judged
-from storage.queries import Added, Batch, Change
-from storage.records import ReadPosition, Reward, Span
+from mcp_server.service.collecting import Collected
+from mcp_server.service.import_report import ImportReport
+from mcp_server.service.importing_logs import import_log
+from storage.records import ReadPosition
 from storage.store import Store
 
-_LINES_AT_ONCE_BYTES: Final = 1024 * 1024
 _SESSIONS_AT_ONCE: Final = 100
-_SPANS_AT_ONCE: Final = 300
 _LATE_LINES_S: Final = 60  # lines are written late, the last ones even after the client's end
 _NEWLINE: Final = "\n"
 _FOREIGN: Final = (ValueError, TypeError, LookupError, ArithmeticError, AttributeError, RecursionError)
 _NOT_OURS: Final = "neither a Claude Code transcript, nor a ONE_SHOT delegation log, nor an export of ours"
-
-
-@dataclass(slots=True)
-class ImportReport:
-    """What an import did."""
-
-    files: int = 0
-    sessions_read: int = 0
-    sessions_unchanged: int = 0
-    created: int = 0
-    updated: int = 0
-    bytes_read: int = 0
-    unreadable_lines: int = 0
-    decisions: int = 0
-    """Routing decisions that `export --decisions` wrote: no spans, and passed over."""
-    problems: list[tuple[Path, str]] = field(default_factory=list)
-    """Files that could not be read, and why. The others were read."""
-
-    def count(self, added: Added) -> None:
-        """Take in what one batch did."""
-        self.created += sum(change is Change.CREATED for change in added.spans)
-        self.updated += sum(change is Change.UPDATED for change in added.spans)
-
 
 Watch = Callable[[int, int], None]
 """(sessions and logs done, in all)"""
@@ -76,55 +46,6 @@ class Found:
 
     sessions: list[SessionFiles] = field(default_factory=list)
     logs: list[tuple[Path, Format]] = field(default_factory=list)
-
-
-class _Collected:
-    """What was read and not yet stored: small sessions share a transaction."""
-
-    def __init__(self, store: Store, report: ImportReport) -> None:
-        self._store = store
-        self._report = report
-        self._spans: list[Span] = []
-        self._rewards: list[Reward] = []
-        self._positions: dict[str, ReadPosition] = {}
-        self._reconsidered: list[str] = []
-        self._begun = 0
-        self._has_stored = False
-
-    def begin(self) -> None:
-        """From now on it is another session that is taken."""
-        self._begun, self._has_stored = len(self._spans), False
-
-    def take(self, batch: Batch) -> None:
-        """Take a batch from a worker thread. What is there already is stored first, if it is enough by itself.
-
-        So the last batch of a session waits until it is judged, and is stored together with the judgement.
-        """
-        if len(self._spans) >= _SPANS_AT_ONCE:
-            anyio.from_thread.run(self.store)
-        self._spans += batch.spans
-        self._rewards += batch.rewards
-        self._positions |= {position.source: position for position in batch.positions}
-
-    async def judge(self, session_id: str, *, is_first: bool) -> None:
-        """Conclude from what was taken of a session, and from what is held of it, how its delegations did."""
-        is_whole = is_first and not self._has_stored
-        verdict = await judged(self._store, session_id, self._spans[self._begun :], is_whole=is_whole)
-        self._rewards += verdict.rewards
-        self._reconsidered += verdict.reconsidered
-
-    async def store(self) -> None:
-        """Store all of it."""
-        batch = Batch(
-            spans=self._spans,
-            rewards=self._rewards,
-            positions=list(self._positions.values()),
-            reconsidered=self._reconsidered,
-        )
-        self._has_stored = self._has_stored or len(self._spans) > self._begun
-        self._spans, self._rewards, self._positions, self._reconsidered, self._begun = [], [], {}, [], 0
-        if batch.positions:
-            self._report.count(await linking.add(self._store, batch))
 
 
 class Importing:
@@ -168,7 +89,7 @@ class Importing:
         for path, kind in found.logs:
             watch(done, total)
             done += 1
-            await self._log(path, kind, report)
+            await import_log(self._store, self._keep, path, kind, report)
         watch(total, total)
         return report
 
@@ -195,7 +116,7 @@ class Importing:
     ) -> None:
         now = self._clock()
         liveness = Liveness(self._config, now, over)
-        collected = _Collected(self._store, report)
+        collected = Collected(self._store, report)
         tools = reading.Tools(
             keep=self._keep,
             price=self._price,
@@ -209,7 +130,7 @@ class Importing:
             watch(done)
             done += 1
             runs = liveness.runs(files.session_id)
-            if reading.is_unchanged(files, before, runs=runs, settled_before=tools.settled_before):
+            if session_state.is_unchanged(files, before, runs=runs, settled_before=tools.settled_before):
                 report.sessions_unchanged += 1
             else:
                 collected.begin()
@@ -220,16 +141,16 @@ class Importing:
     async def waiting(self, paths: Sequence[Path]) -> tuple[int, int]:
         """How many sessions below some paths have something that was not imported yet, and how many there are."""
         found = await anyio.to_thread.run_sync(self.found, paths, ImportReport())
-        unchanged = [reading.is_unchanged(files, before) async for files, before in self._known(found.sessions)]
+        unchanged = [session_state.is_unchanged(files, before) async for files, before in self._known(found.sessions)]
         return unchanged.count(False), len(unchanged)
 
     async def _known(self, sessions: Sequence[SessionFiles]) -> AsyncIterator[tuple[SessionFiles, ReadPosition | None]]:
         """Sessions with what is remembered of each as a whole."""
         for start in range(0, len(sessions), _SESSIONS_AT_ONCE):
             some = sessions[start : start + _SESSIONS_AT_ONCE]
-            positions = await self._store.positions([reading.session_source(files) for files in some])
+            positions = await self._store.positions([session_state.session_source(files) for files in some])
             for files in some:
-                yield files, positions.get(reading.session_source(files))
+                yield files, positions.get(session_state.session_source(files))
 
     def found(self, paths: Iterable[Path], report: ImportReport) -> Found:
         """What there is below some paths; complaints go to the report."""
@@ -259,7 +180,7 @@ class Importing:
     ) -> bool:
         """Read one session; whether it could be read."""
         # Of a session that was never read to its end no position is of use.
-        positions = await self._store.positions(reading.sources(files, before)) if before is not None else {}
+        positions = await self._store.positions(session_state.sources(files, before)) if before is not None else {}
         try:
             progress = await anyio.to_thread.run_sync(reading.SessionReader(files, positions, tools).read)
         except _FOREIGN as error:
@@ -272,60 +193,3 @@ class Importing:
         report.unreadable_lines += progress.unreadable_lines
         report.problems += progress.problems
         return True
-
-    async def _log(self, path: Path, kind: Format, report: ImportReport) -> None:
-        """Read what is new in a log of one line for each delegation."""
-        source = source_of(path)
-        known = (await self._store.positions([source])).get(source)
-        try:
-            log = await anyio.to_thread.run_sync(_identified, path)
-            offset = known.offset if known is not None and log.continues(known) else 0
-            while True:
-                chunk = await anyio.to_thread.run_sync(read_chunk, path, offset, _LINES_AT_ONCE_BYTES)
-                if chunk.offset == offset:
-                    return
-                spans, rewards = self._records(log.identity, kind, chunk, report)
-                position = ReadPosition(source=source, identity=log.identity, offset=chunk.offset)
-                report.count(await linking.add(self._store, Batch(spans=spans, rewards=rewards, positions=[position])))
-                report.bytes_read += chunk.offset - offset
-                report.unreadable_lines += chunk.unreadable
-                offset = chunk.offset
-        except OSError as error:
-            report.problems.append((path, error.strerror or str(error)))
-
-    def _records(self, log: str, kind: Format, chunk: Chunk, report: ImportReport) -> tuple[list[Span], list[Reward]]:
-        spans: list[Span] = []
-        rewards: list[Reward] = []
-        for place, line in zip(chunk.places, chunk.lines, strict=True):
-            if kind is Format.EXPORT and exported.is_decision(line):
-                report.decisions += 1
-                continue
-            try:
-                span, reward = self._record(line, kind, log, place)
-            except (ValueError, TypeError, OverflowError):
-                report.unreadable_lines += 1
-                continue
-            spans.append(span)
-            if reward is not None:
-                rewards.append(reward)
-        return spans, rewards
-
-    def _record(self, line: dict[str, Any], kind: Format, log: str, place: int) -> tuple[Span, Reward | None]:
-        if kind is Format.EXPORT:
-            return exported.records(line, self._keep)
-        return oneshot.records(line, log, place, self._keep)
-
-
-class _Log(NamedTuple):
-    """A log file as it is now."""
-
-    identity: str
-    size: int
-
-    def continues(self, position: ReadPosition) -> bool:
-        """Whether it is still the file in which the position was made, and has not shrunk."""
-        return position.identity == self.identity and position.offset <= self.size
-
-
-def _identified(path: Path) -> _Log:
-    return _Log(fingerprint(path), path.stat().st_size)

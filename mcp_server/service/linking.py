@@ -13,7 +13,8 @@ from storage.vocabulary import SpanKind
 
 ATTRIBUTE: Final = "decision_id"
 """Of a span: the decision that its caller followed, where it says so."""
-_LOOKED_BACK: Final = timedelta(minutes=10)
+_WITHIN: Final = timedelta(minutes=10)
+"""A delegation follows a decision if it starts no later than this after it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +53,7 @@ async def add(store: Store, batch: Batch) -> Added:
 
 async def _was_anything_asked(store: Store, start: datetime) -> bool:
     """Whether there is a decision that delegations from then on may follow."""
-    return bool((await store.decisions.page(PageRequest(limit=1), since=start - _LOOKED_BACK)).items)
+    return bool((await store.decisions.page(PageRequest(limit=1), since=start - _WITHIN)).items)
 
 
 async def _links(store: Store, delegations: Sequence[Span], known: Iterable[str]) -> list[_Link]:
@@ -63,17 +64,21 @@ async def _links(store: Store, delegations: Sequence[Span], known: Iterable[str]
     held = frozenset(known)
     for span in delegations:
         if span.session_id not in waiting:
-            since = span.started_at - _LOOKED_BACK  # its earliest: they come by their starts
+            since = span.started_at - _WITHIN  # its earliest: they come by their starts
             waiting[span.session_id] = await store.decisions.waiting(span.session_id, since)
         named = await _named(store, span)
         found = [named] if named is not None else []
         if not found and span.span_id not in held:
             # One that is known already has had its chance: it must not take a second decision.
-            found = [one for one in waiting[span.session_id] if may_follow(one, span)]
+            found = [one for one in waiting[span.session_id] if _is_in_time(one, span) and may_follow(one, span)]
         decision = next((one for one in found if one.decision_id not in taken), None)
         if decision is not None:
             taken[decision.decision_id] = _Link(decision, span)
     return list(taken.values())
+
+
+def _is_in_time(decision: RoutingDecision, span: Span) -> bool:
+    return decision.at <= span.started_at <= decision.at + _WITHIN
 
 
 async def _named(store: Store, span: Span) -> RoutingDecision | None:

@@ -14,13 +14,12 @@ from mcp_server.analysis.routing.rollups import History
 from mcp_server.analysis.routing.utility import Usage
 from mcp_server.analysis.words import content, words
 from mcp_server.ingest.claude_code.agents import DefinedAgent, defined_agents
+from mcp_server.ingest.claude_code.aliases import ALIASES
 
 _FOLDER: Final = Path(".claude", "agents")
 _REMEMBERED: Final = timedelta(seconds=60)
 _FOLDERS_REMEMBERED: Final = 16
 _STEM_CHARS: Final = 5
-_ALIASES: Final = frozenset({"haiku", "sonnet", "opus", "fable"})
-"""Names by which the client calls the newest model of a family."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +92,7 @@ class Offering:
 
 def _full_id(model: str | None, usage: Sequence[Usage]) -> str | None:
     """The model that an alias stood for most often; any other name is what it is."""
-    if model is None or model.lower() not in _ALIASES:
+    if model is None or model.lower() not in ALIASES:
         return model
     times: dict[str, int] = {}
     for row in usage:

@@ -1,36 +1,28 @@
 """Answers about what is recorded: one session, delegations that match, and what they add up to."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, Final
 
 from mcp_server.analysis.agent_runs import MatchMode, selected
 from mcp_server.analysis.repair import Move, Repaired, repair
 from mcp_server.analysis.trees import Node, Repair, bridged, grow
-from mcp_server.service import cursors, shapes, similar
+from mcp_server.service import cursors, shapes
 from mcp_server.service.agent_match import AgentMode, agents_meant
 from mcp_server.service.asking import Asking
 from mcp_server.service.bridging import bridged_over
-from mcp_server.service.errors import BadArgument, UnknownId
+from mcp_server.service.errors import UnknownId
 from mcp_server.service.fitting import DEFAULT_CHARS, fitted
-from mcp_server.service.moments import bounds
 from mcp_server.service.present import Feed, Present
+from mcp_server.service.searching import Searching
 from mcp_server.service.session_tree import critical_ms, node_object, repair_object, totals
 from mcp_server.service.shapes import Detail, session_object, span_object
 from mcp_server.service.statistics import Statistics
-from storage.errors import BadCursor
-from storage.fields import plain_type
-from storage.queries import AGENT_RUNS, ALL_KINDS, CALLS, Dimension, Page, PageRequest, SpanFilter
-from storage.records import Span
+from storage.queries import AGENT_RUNS, ALL_KINDS, CALLS, Dimension, PageRequest
 from storage.store import Store
-from storage.vocabulary import Outcome, SpanKind, Status
-
-Asked = tuple[object, ...]
-"""The arguments of a question, as they were given: its cursors are of no other."""
+from storage.vocabulary import SpanKind
 
 PAGE: Final = 50
-_SIMILARITY_DIGITS: Final = 3
 _REPAIRS_SHOWN: Final = 20  # all of them are counted in the totals
 
 
@@ -62,6 +54,7 @@ class Reporting:
         self._clock = clock
         self.asking = Asking(store, clock)
         self.stats = Statistics(store, self.present, clock).stats
+        self.search = Searching(store, self.present, self.asking, clock).search
 
     async def trajectory(
         self,
@@ -107,7 +100,7 @@ class Reporting:
             meant = selected(repaired.spans, agents, MatchMode(agent_mode))
             nodes = [node for node in nodes if node.span.span_id in meant]
         asked = ("trajectory", chosen, sorted(wanted), agent_match, agent_mode)
-        rest = nodes[_start([node.span.span_id for node in nodes], cursor, asked) :]
+        rest = nodes[cursors.place_after([node.span.span_id for node in nodes], cursor, asked) :]
         page = rest[:limit]
         if detail != "skeleton" and not all_at_once:
             page = await self._with_texts(page)
@@ -135,98 +128,6 @@ class Reporting:
         """The spans of a session of these kinds, each where it belongs."""
         known = await self._store.trajectory(session_id, kinds, texts=texts)
         return repair(await bridged_over(self._store, known), now=self._clock())
-
-    async def search(
-        self,
-        words: str | None = None,
-        *,
-        similar_to: str | None = None,
-        agent_type: str | None = None,
-        agent_match: str | None = None,
-        model: str | None = None,
-        task_type: str | None = None,
-        outcome: Outcome | None = None,
-        status: Status | None = None,
-        project: str | None = None,
-        since: str | None = None,
-        until: str | None = None,
-        min_cost_usd: float | None = None,
-        cursor: str | None = None,
-        limit: int = 20,
-        max_chars: int | None = DEFAULT_CHARS,
-    ) -> dict[str, Any]:
-        """Delegations that match all that is given, newest first, and on which of them a verdict is wanted.
-
-        With `similar_to`, only those whose tasks resemble that text, at most 200, most similar first.
-
-        Raises:
-            BadArgument: a value that cannot be used.
-        """
-        await self.present.fresh()
-        begin, end = bounds(since, until, self._clock())
-        agents = frozenset({agent_type}) if agent_type is not None else None
-        if agent_match is not None:
-            known = await self._store.distinct(Dimension.AGENT_TYPE) if agents is None else agents
-            agents = agents_meant(agent_match, known)
-        question = SpanFilter(
-            agent_types=agents,
-            model=model,
-            task_type=task_type and plain_type(task_type),
-            outcome=outcome,
-            status=status,
-            project=project,
-            since=begin,
-            until=end,
-            min_cost_usd=min_cost_usd,
-            words=words,
-        )
-        asked = (
-            "search", words, similar_to, agent_type, agent_match, model, task_type, outcome, status, project, since,
-            until, min_cost_usd,
-        )  # fmt: skip
-        if similar_to is None:
-            alike: dict[str, float] = {}
-            page = await self._newest(question, limit, cursor, asked)
-        else:
-            found = await similar.delegations(self._store, similar_to, question)
-            alike = dict(found)
-            page = await self._most_similar(list(alike), limit, cursor, asked)
-        answer: dict[str, Any] = {
-            "delegations": [_found_object(span, alike.get(span.span_id)) for span in page.items],
-            "returned": len(page.items),
-            "total": page.total,
-            "next_cursor": page.next,
-            "verdicts_wanted": await self.asking.about(page.items),
-        }
-        items, kept = fitted(answer, "delegations", max_chars)
-        if kept < len(page.items):
-            # What was left out for its size begins the next page.
-            if similar_to is None:
-                answer["next_cursor"] = (await self._newest(question, kept, cursor, asked)).next
-            else:
-                answer["next_cursor"] = cursors.encode(page.items[kept - 1].span_id, *asked)
-        shown = {item["span_id"] for item in items}
-        wanted = [one for one in answer["verdicts_wanted"] if one["span_id"] in shown]
-        return {**answer, "delegations": items, "returned": kept, "verdicts_wanted": wanted}
-
-    async def _newest(self, question: SpanFilter, limit: int, cursor: str | None, asked: Asked) -> Page[Span]:
-        after = None if cursor is None else cursors.decode(cursor, *asked)
-        try:
-            page = await self._store.find(question, PageRequest(limit=limit, after=after))
-        except BadCursor as error:
-            raise BadArgument("cursor", cursor, "pass next_cursor exactly as it was returned") from error
-        return replace(page, next=None if page.next is None else cursors.encode(page.next, *asked))
-
-    async def _most_similar(self, span_ids: Sequence[str], limit: int, cursor: str | None, asked: Asked) -> Page[Span]:
-        start = _start(span_ids, cursor, asked)
-        chosen = span_ids[start : start + limit]
-        # Pruning may have taken some of them meanwhile.
-        whole = await self._store.spans(chosen)
-        return Page(
-            items=[whole[span_id] for span_id in chosen if span_id in whole],
-            total=len(span_ids),
-            next=cursors.encode(chosen[-1], *asked) if start + limit < len(span_ids) else None,
-        )
 
     async def sessions(self, *, cursor: str | None = None, limit: int = PAGE) -> dict[str, Any]:
         """Sessions, latest activity first."""
@@ -269,18 +170,3 @@ class Reporting:
             else node
             for node in nodes
         ]
-
-
-def _start(span_ids: Sequence[str], cursor: str | None, asked: Asked) -> int:
-    """Where to go on after the span at which a cursor stands."""
-    if cursor is None:
-        return 0
-    mark = cursors.decode(cursor, *asked)
-    if mark not in span_ids:
-        raise BadArgument("cursor", cursor, "the span it stood at is gone; begin again without a cursor")
-    return span_ids.index(mark) + 1
-
-
-def _found_object(span: Span, similarity: float | None) -> dict[str, Any]:
-    found = {"session_id": span.session_id, "project": span.project, **span_object(span, "summary")}
-    return found if similarity is None else {"similarity": round(similarity, _SIMILARITY_DIGITS), **found}

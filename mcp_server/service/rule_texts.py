@@ -4,12 +4,12 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from mcp_server.analysis.plurals import counted
-from mcp_server.analysis.routing.advice import digits, typical
 from mcp_server.analysis.routing.best_arms import BestArm, BestModel
 from mcp_server.analysis.routing.decisions import LEAST_TO_COMPARE, LEAST_VERIFIED
 from mcp_server.analysis.routing.ranking import Ranked
 from mcp_server.analysis.routing.rollups import Count, History
 from mcp_server.analysis.routing.rules import Rules
+from mcp_server.analysis.routing.wording import digits, typical
 
 _HEAD: Final = "Learned from"
 _FOOT: Final = "Observational: nobody randomised. What the user asks for comes first."

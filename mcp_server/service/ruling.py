@@ -7,13 +7,11 @@ from pathlib import Path
 from typing import Final
 
 from mcp_server.analysis.routing.decisions import Known
-from mcp_server.analysis.routing.policies import known_from
 from mcp_server.analysis.routing.rules import learned_rules
 from mcp_server.analysis.routing.utility import Preference
 from mcp_server.service import frontmatter
 from mcp_server.service.errors import BadArgument
 from mcp_server.service.frontmatter import INHERIT, OddDefinition
-from mcp_server.service.histories import judged_log
 from mcp_server.service.managed_block import DamagedBlock, OtherEncoding, block, with_block, without_block
 from mcp_server.service.model_aliases import recent_aliases
 from mcp_server.service.present import Feed
@@ -21,7 +19,6 @@ from mcp_server.service.rule_texts import Learned
 from mcp_server.service.user_files import Edit, UnusableFile, UserFiles
 from storage.store import Store
 
-_NEWEST: Final = 10_000
 _LONG_CONTEXT: Final = re.compile(r"\[\w+\]$")
 
 
@@ -30,31 +27,30 @@ def _now() -> datetime:
 
 
 class Ruling:
-    """Learns rules from a store, and proposes edits; nothing is written before `UserFiles.write`."""
+    """Makes rules of what is known, and proposes edits; nothing is written before `UserFiles.write`."""
 
     def __init__(
         self,
         store: Store,
         files: UserFiles,
+        known: Callable[[], Awaitable[Known]],
         *,
         feed: Feed | None = None,
-        known: Callable[[], Awaitable[Known]] | None = None,
         clock: Callable[[], datetime] = _now,
     ) -> None:
-        """Learn from a store.
+        """Make rules of what is known.
 
         Args:
-            store: where from.
+            store: tells the short names of models.
             files: reads what is there.
+            known: all that is known, for no task in particular.
             feed: brings the store up to date before anything is read.
-            known: what is known, where somebody has fitted it already; else it is learned from the newest 10,000
-                judged delegations.
             clock: the present time.
         """
         self._store = store
         self._files = files
         self._feed = feed
-        self._known = known or self._learn
+        self._known = known
         self._clock = clock
 
     async def learned(self, prefer: str = Preference.BALANCED) -> Learned:
@@ -64,9 +60,6 @@ class Ruling:
         known = await self._known()
         alias_of = await recent_aliases(self._store, self._clock())
         return Learned(learned_rules(known, known.history.by_arm, Preference(prefer)), known.history, alias_of)
-
-    async def _learn(self) -> Known:
-        return known_from((await judged_log(self._store, newest=_NEWEST)).rows)
 
     def for_file(self, path: Path, learned: Learned) -> Edit | None:
         """The change that puts the rules into a file, or takes them out where none are left; None without a change.

@@ -64,18 +64,7 @@ def totals(runs: Sequence[Span], counts: Mapping[SpanKind, int], repairs: int) -
     delegations = [span for span in runs if span.kind is SpanKind.DELEGATION]
     outcomes = {outcome: sum(span.outcome is outcome for span in delegations) for outcome in Outcome}
     statuses = {status: sum(span.status is status for span in delegations) for status in Status}
-    tokens = [
-        count
-        for span in runs
-        for count in (
-            span.input_tokens,
-            span.output_tokens,
-            span.cache_read_tokens,
-            span.cache_write_5m_tokens,
-            span.cache_write_1h_tokens,
-        )
-        if count is not None
-    ]
+    tokens = [count for span in runs if (count := span.total_tokens) is not None]
     return {
         "spans": {kind.value: counts.get(kind, 0) for kind in SpanKind},
         "delegations": len(delegations),

@@ -39,19 +39,8 @@ def span_object(span: Span, detail: Detail) -> dict[str, Any]:
     if span.type_of_task is not None:
         shown |= {"task_type": span.type_of_task, "task_type_origin": type_origin(span)}
     if detail == "summary":
-        tokens = [
-            count
-            for count in (
-                span.input_tokens,
-                span.output_tokens,
-                span.cache_read_tokens,
-                span.cache_write_5m_tokens,
-                span.cache_write_1h_tokens,
-            )
-            if count is not None
-        ]
-        if tokens:
-            shown["total_tokens"] = sum(tokens)
+        if (total_tokens := span.total_tokens) is not None:
+            shown["total_tokens"] = total_tokens
         for name in TEXTS:
             if name in shown:
                 shown[name] = shorten(shown[name], SUMMARY_TEXT)

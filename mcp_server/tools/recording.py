@@ -6,7 +6,8 @@ from mcp.server.mcpserver import Context
 from mcp.server.mcpserver.tools import Tool
 from pydantic import Field
 
-from mcp_server.service.recording import SPANS_LIMIT, Recording, StatedSpan
+from mcp_server.service.recording import Recording
+from mcp_server.service.stated import SPANS_LIMIT, StatedSpan
 from mcp_server.tools.strict import WRITES, strict_tool
 from storage.vocabulary import RewardSource
 

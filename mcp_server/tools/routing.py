@@ -54,7 +54,7 @@ def tools(advising: "Advising") -> list[Tool]:
         decision: delegate (to arm), inline, ask_user or not_enough_data; with reason, how to verify, what to try
         next. Each suggestion is remembered. Not for past work: use search_delegations or get_stats.
         """
-        from mcp_server.service.advising import Asked  # noqa: PLC0415 - a start must not wait for it
+        from mcp_server.service.advice_asked import Asked  # noqa: PLC0415 - a start must not wait for it
 
         return await advising.suggest(
             Asked(

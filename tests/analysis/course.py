@@ -4,9 +4,9 @@ import json
 from typing import Any, Final
 
 from mcp_server.analysis.evidence.conclusions import rewards
-from mcp_server.analysis.evidence.rules import rule_of
 from storage.records import Reward, Span
 from storage.vocabulary import Source, SpanKind, Status
+from tests.conclusions import rule_of
 from tests.factories import a_span, at
 
 SESSION: Final = "session-1"

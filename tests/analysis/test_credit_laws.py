@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from mcp_server.analysis.blame import posterior, signals
 from mcp_server.analysis.components import components
-from mcp_server.analysis.credit import UNKNOWN, EqualShares, ProvenanceGame, Scheme, Verdict, assess
+from mcp_server.analysis.credit import UNKNOWN, ProvenanceGame, Scheme, Shape, Verdict, assess
 from mcp_server.analysis.players import Trajectory, trajectory
 from mcp_server.analysis.provenance import Provenance, members, shapley, stood_on, trace
 from storage.records import Span
@@ -24,6 +24,17 @@ CLOSE = 1e-9
 
 def close(one: float, other: float) -> bool:
     return math.isclose(one, other, abs_tol=CLOSE)
+
+
+class EqualShares:
+    """The same for all: what passing the outcome on to everybody amounts to. A yardstick."""
+
+    name = "equal"
+
+    def shape(self, session: Trajectory, found: Provenance) -> Shape:
+        """Share out a full success and a full failure."""
+        n = len(session.players)
+        return Shape([1 / n] * n if n else [], [1 / n] * n if n else [], [()] * n, [()] * n)
 
 
 def by_definition(found: Provenance) -> list[float]:

@@ -7,12 +7,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mcp_server.analysis.evidence.conclusions import rewards
-from mcp_server.analysis.evidence.rules import rule_of
 from mcp_server.analysis.evidence.shell import COMMAND_CHARS, simple_commands
 from storage.outcomes import holding
 from storage.records import Reward, Span
 from storage.vocabulary import RewardSource, SpanKind, Status
 from tests.analysis.course import MAIN, SESSION, Course
+from tests.conclusions import rule_of
 from tests.strategies import spans as any_span
 
 PLACES: Final = ("src/app.py", "src/other.py")

@@ -10,7 +10,8 @@ import pytest
 
 from mcp_server.analysis.delegations import Arm
 from mcp_server.analysis.intervals import Stratum, stratified
-from mcp_server.analysis.savings import FALSE_CLAIMS, MARGIN, realised, savings
+from mcp_server.analysis.realised import realised
+from mcp_server.analysis.savings import FALSE_CLAIMS, MARGIN, savings
 from storage.records import Span
 from storage.vocabulary import Level, RewardSource
 from tests.analysis.judged import a_delegation

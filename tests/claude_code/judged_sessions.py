@@ -4,11 +4,11 @@ import json
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-from mcp_server.analysis.evidence.rules import rule_of
 from storage.queries import Target
 from storage.records import Span
 from storage.store import Store
 from storage.vocabulary import SpanKind
+from tests.conclusions import rule_of
 
 FOLDER: Final = Path(__file__).parent / "judged"
 SCENARIOS: Final = sorted(path.parent.name for path in FOLDER.glob("*/rewards.json"))

@@ -12,7 +12,8 @@ from typing import Any, Final
 import pytest
 
 from mcp_server.ingest.claude_code.identity import delegation_span_id
-from mcp_server.service.recording import Recording, StatedSpan
+from mcp_server.service.recording import Recording
+from mcp_server.service.stated import StatedSpan
 from storage.opening import open_store
 from storage.store import Store
 from storage.vocabulary import SpanKind, Status

@@ -2,7 +2,6 @@
 
 import json
 import os
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -171,18 +170,6 @@ def test_a_file_may_be_named_by_itself_and_what_is_none_is_complained_about(tmp_
     assert (paths, complaints) == ({}, [(tmp_path / "nowhere", "No such file or directory")])
     os.mkfifo(tmp_path / "pipe")
     assert [path.name for path, _ in _found(tmp_path / "pipe")[1]] == ["pipe"]
-
-
-@pytest.mark.parametrize(
-    ("environment", "folder"),
-    [
-        pytest.param({"CLAUDE_CONFIG_DIR": "/etc/claude", "HOME": "/home/user"}, "/etc/claude", id="told"),
-        pytest.param({"CLAUDE_CONFIG_DIR": "", "HOME": "/home/user"}, "/home/user/.claude", id="told nothing"),
-        pytest.param({"HOME": "/home/user"}, "/home/user/.claude", id="at home"),
-    ],
-)
-def test_where_the_client_keeps_its_files(environment: Mapping[str, str], folder: str) -> None:
-    assert layout.config_folder(environment) == Path(folder)
 
 
 @pytest.mark.parametrize(

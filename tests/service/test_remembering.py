@@ -9,7 +9,8 @@ import anyio
 import pytest
 
 from mcp_server.ingest.texts import TextKeeper
-from mcp_server.service.advising import Advising, Asked
+from mcp_server.service.advice_asked import Asked
+from mcp_server.service.advising import Advising
 from mcp_server.service.present import Present
 from storage.queries import Batch
 from storage.sqlite.engine import Engine

@@ -11,7 +11,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from mcp_server.ingest.texts import TextKeeper
-from mcp_server.service.recording import Recording, StatedSpan
+from mcp_server.service.recording import Recording
+from mcp_server.service.stated import StatedSpan
 from storage.opening import open_store
 from storage.queries import Batch
 from storage.store import Store

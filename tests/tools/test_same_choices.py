@@ -11,11 +11,13 @@ from mcp import Client
 
 from mcp_server.ingest.texts import TextKeeper
 from mcp_server.server import Services, build_server
-from mcp_server.service.advising import Advising, Asked
+from mcp_server.service.advice_asked import Asked
+from mcp_server.service.advising import Advising
 from mcp_server.service.crediting import Crediting
-from mcp_server.service.recording import Recording, StatedSpan
+from mcp_server.service.recording import Recording
 from mcp_server.service.reporting import Reporting
 from mcp_server.service.reviewing import Reviewing
+from mcp_server.service.stated import StatedSpan
 from storage.opening import open_store
 from storage.store import Store
 from storage.vocabulary import Level, RewardSource

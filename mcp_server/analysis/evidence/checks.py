@@ -10,7 +10,8 @@ from datetime import datetime
 from typing import Final
 
 from mcp_server.analysis.evidence import rules
-from mcp_server.analysis.evidence.deeds import Deeds, Edit, Run
+from mcp_server.analysis.evidence.deeds import Deeds, Run
+from mcp_server.analysis.evidence.edits import Edit
 from mcp_server.analysis.evidence.family import Family, by_line, can_be_judged
 from mcp_server.analysis.evidence.programs import Check
 from mcp_server.analysis.evidence.rules import Conclusion

@@ -7,8 +7,10 @@ from datetime import datetime
 from typing import Final
 
 from mcp_server.analysis.evidence import rules
-from mcp_server.analysis.evidence.deeds import Commit, Deeds, Edit, Undoing, touches
+from mcp_server.analysis.evidence.deeds import Deeds
+from mcp_server.analysis.evidence.edits import Edit, touches
 from mcp_server.analysis.evidence.family import Family, by_line, can_be_judged
+from mcp_server.analysis.evidence.git import Commit, Undoing
 from mcp_server.analysis.evidence.programs import name_of
 from mcp_server.analysis.evidence.rules import Conclusion
 from storage.records import Span

@@ -61,12 +61,5 @@ def reward_of(session_id: str, conclusion: Conclusion) -> Reward:
     )
 
 
-def rule_of(reward: Reward) -> str | None:
-    """The rule by which a reward was concluded; None where it was given by somebody."""
-    if not reward.reward_id.startswith("evidence:") or reward.reason is None:
-        return None
-    return reward.reason.partition(":")[0]
-
-
 def _digest(*parts: str) -> str:
     return hashlib.blake2b("\0".join(parts).encode(errors="replace"), digest_size=_DIGEST_BYTES).hexdigest()

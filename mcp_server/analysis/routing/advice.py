@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Final
 
 from mcp_server.analysis.plurals import counted
@@ -16,22 +15,18 @@ from mcp_server.analysis.routing.decisions import (
     Known,
     Question,
 )
+from mcp_server.analysis.routing.fallback import Fallback, fallback
 from mcp_server.analysis.routing.forecasts import Neighbour
 from mcp_server.analysis.routing.hierarchy import GATE
 from mcp_server.analysis.routing.ranking import Ranked
 from mcp_server.analysis.routing.rollups import Count
-from mcp_server.analysis.routing.utility import Estimate
+from mcp_server.analysis.routing.wording import arm_name, digits, type_name, typical
 from mcp_server.analysis.similarity import SAME_TASK
 from storage.outcomes import SUCCESS_FROM
 from storage.vocabulary import Level
 
 ALTERNATIVES: Final = 3
-ATTEMPTS: Final = 3
-_NAME_CHARS: Final = 60
-_TYPE_CHARS: Final = 40
 _SIMILAR_SHOWN: Final = 5
-_LONG_S: Final = 120.0
-_CENTS_FROM: Final = 10.0
 
 VERIFY: Final[Mapping[str, str]] = {
     "search": "open two or three of the places it names and see that they say what it claims",
@@ -47,23 +42,6 @@ VERIFY: Final[Mapping[str, str]] = {
 }
 """How to see whether a result is right, by type of task."""
 VERIFY_OTHERWISE: Final = "check one claim or result yourself before you rely on it"
-
-
-class Step(StrEnum):
-    """What to try when an attempt failed."""
-
-    CHANGE_STRATEGY = "change_strategy"
-    INLINE = "inline"
-    ASK_USER = "ask_user"
-
-
-@dataclass(frozen=True, slots=True)
-class Fallback:
-    """One link of the chain."""
-
-    step: Step
-    arm: Arm | None
-    text: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,7 +93,7 @@ def advice(question: Question, known: Known, decision: Decision) -> Advice:
         reason=_reason(question, known, decision, near),
         similar=list(dict.fromkeys(one.span_id for one in near))[:_SIMILAR_SHOWN],
         verify=VERIFY.get(question.profile.task_type or "", VERIFY_OTHERWISE),
-        fallback=_fallback(decision),
+        fallback=fallback(decision),
         cautions=_cautions(question, decision),
     )
 
@@ -137,10 +115,10 @@ def _reason(question: Question, known: Known, decision: Decision, near: Sequence
         Ground.FEW_TOOL_CALLS: f"{len(known.tool_calls)} similar tasks of low complexity took two tool calls or fewer"
         " in the median: delegating costs more than it saves",
         Ground.INLINE_IS_BETTER: f"{counted(known.inline.judged_n if known.inline else 0, 'judged task')} of type"
-        f" {_type(question)} done inline did better than any arm is expected to",
+        f" {type_name(question.profile.task_type)} done inline did better than any arm is expected to",
     }
     if decision.kind is Kind.NOT_ENOUGH_DATA:
-        usual = f"; you usually take {_name(decision.usual)}" if decision.usual else ""
+        usual = f"; you usually take {arm_name(decision.usual)}" if decision.usual else ""
         return f"{weak}{usual}"
     if decision.kind is not Kind.DELEGATE:
         return told[decision.ground]
@@ -161,8 +139,8 @@ def _evidence(question: Question, known: Known, decision: Decision, near: Sequen
     """The parts that a forecast is made of."""
     one = decision.ranking[0]
     judged = _judged(known, question, one.arm)
-    told = f"{counted(judged.n, 'judged delegation')} of type {_type(question)}, {judged.success_n} succeeded"
-    parts = [f"{_name(one.arm)}: {told} ({judged.verified_n} verified)"]
+    of_type = f"{counted(judged.n, 'judged delegation')} of type {type_name(question.profile.task_type)}"
+    parts = [f"{arm_name(one.arm)}: {of_type}, {judged.success_n} succeeded ({judged.verified_n} verified)"]
     same = {past.span_id: past for past in near if past.arm == one.arm}.values()
     if same:
         alike = "near-identical" if all(past.similarity >= SAME_TASK for past in same) else "similar"
@@ -176,23 +154,6 @@ def _evidence(question: Question, known: Known, decision: Decision, near: Sequen
     if decision.explore:
         parts.append("little is known about it, and it may be better")
     return "; ".join([*parts, "observational log"])
-
-
-def _fallback(decision: Decision) -> list[Fallback]:
-    """Another strategy, then inline, then the user; with the first attempt at most three before the user is asked."""
-    ask = Fallback(Step.ASK_USER, None, f"after {ATTEMPTS} attempts, show what was tried and ask the user")
-    if decision.kind is Kind.ASK_USER:
-        return [ask]
-    inline = Fallback(Step.INLINE, None, "do it yourself")
-    if decision.kind is Kind.INLINE:
-        return [Fallback(Step.CHANGE_STRATEGY, None, "split the task or go about it another way"), ask]
-    first = decision.ranking[0].arm if decision.chosen else decision.usual
-    others = [one.arm for one in decision.ranking if one.arm != first]
-    # The same model is likely to fail in the same way.
-    other = next((arm for arm in others if first is None or arm.model != first.model), others[0] if others else None)
-    text = "say what failed and split the task or go about it another way"
-    changed = f"{text}, with {_name(other)}" if other else text
-    return [Fallback(Step.CHANGE_STRATEGY, other, changed), inline, ask]
 
 
 def _cautions(question: Question, decision: Decision) -> list[str]:
@@ -214,44 +175,4 @@ def _judged(known: Known, question: Question, arm: Arm) -> Count:
 
 
 def _first(decision: Decision) -> str:
-    return _name(decision.ranking[0].arm) if decision.ranking else ""
-
-
-def _type(question: Question) -> str:
-    return _one_line(question.profile.task_type or "unknown", _TYPE_CHARS)
-
-
-def _name(arm: Arm) -> str:
-    return _one_line(arm.label, _NAME_CHARS)
-
-
-def _one_line(text: str, limit: int) -> str:
-    """Names come from strangers: they must not break a sentence, nor make it long."""
-    return " ".join("".join(one if one.isprintable() else " " for one in text).split())[:limit]
-
-
-def digits(share: float) -> str:
-    """A share with two digits, as people write it: `.78`."""
-    return f"{share:.2f}".removeprefix("0") if share < 1 else "1"
-
-
-def _cost(cost_usd: float | None) -> str:
-    if cost_usd is None:
-        return ""
-    return (
-        f"${cost_usd:.0f}" if cost_usd >= _CENTS_FROM else f"${float(f'{cost_usd:.2g}'):.10f}".rstrip("0").rstrip(".")
-    )
-
-
-def _duration(duration_ms: float | None) -> str:
-    if duration_ms is None:
-        return ""
-    seconds = duration_ms / 1e3
-    return (
-        f"{seconds / 60:.0f} min" if seconds >= _LONG_S else f"{seconds:.2g} s" if seconds < 1 else f"{seconds:.0f} s"
-    )
-
-
-def typical(estimate: Estimate) -> str:
-    """What a task takes this arm, such as `$0.04, 41 s`; empty where nobody knows."""
-    return ", ".join(text for text in (_cost(estimate.own_cost_usd), _duration(estimate.own_duration_ms)) if text)
+    return arm_name(decision.ranking[0].arm) if decision.ranking else ""

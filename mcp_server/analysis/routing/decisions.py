@@ -66,19 +66,6 @@ class Ground(StrEnum):
     TOO_CLOSE = "too_close"
 
 
-WEAK: Final = frozenset(
-    {
-        Ground.NO_ARMS,
-        Ground.FEW_JUDGED,
-        Ground.LITTLE_KNOWN,
-        Ground.UNVERIFIED,
-        Ground.UNVERIFIED_AT_TYPE,
-        Ground.TOO_CLOSE,
-    }
-)
-"""Grounds on which the evidence is weak."""
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Question:
     """A task, as far as it matters here."""

@@ -9,10 +9,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from mcp_server.analysis.routing.advice import digits
 from mcp_server.analysis.routing.arms import Arm
 from mcp_server.analysis.routing.best_arms import BestArm, best_arms
 from mcp_server.analysis.routing.decisions import Known
+from mcp_server.analysis.routing.wording import digits
 
 LIMIT_CHARS: Final = 1_200
 """The text is shorter than this."""

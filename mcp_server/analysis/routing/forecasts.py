@@ -1,7 +1,6 @@
 """How likely each arm is to succeed at a task, and how much is known of it."""
 
 import math
-from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
@@ -56,31 +55,3 @@ class Strategy(Protocol):
 
     def __call__(self, history: History, earlier: Router | None = None) -> Router:
         """A router that has learned from a history; an earlier one of the same strategy may save time."""
-
-
-class ArmMeans:
-    """A plain strategy to compare with: each arm by its own successes, whatever the task."""
-
-    def __init__(self, history: History, earlier: Router | None = None) -> None:
-        """Learn.
-
-        Args:
-            history: undecayed or decayed, as given.
-            earlier: of no use here.
-        """
-        del earlier
-        weights, rewards = defaultdict[Arm, float](float), defaultdict[Arm, float](float)
-        for cell, (weight, reward) in history.evidence.items():
-            weights[cell.arm] += weight
-            rewards[cell.arm] += reward
-        self._weights, self._rewards = weights, rewards
-
-    def forecasts(
-        self, profile: Profile, arms: Iterable[Arm], neighbours: Iterable[Neighbour] = ()
-    ) -> Mapping[Arm, Forecast]:
-        """The mean of Beta(1 + S, 1 + F) for every arm."""
-        del profile, neighbours
-        return {
-            arm: Forecast((self._rewards.get(arm, 0.0) + 1) / (weight + 2), weight + 2)
-            for arm, weight in ((arm, self._weights.get(arm, 0.0)) for arm in arms)
-        }

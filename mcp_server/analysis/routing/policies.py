@@ -1,7 +1,7 @@
 """Ways to choose an arm that can be replayed on a user's own history, ours among them."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Final, Protocol
 
@@ -115,7 +115,7 @@ class Advised:
     def _fit(self, earlier: Router | None) -> Known:
         epochs = {arm: watch.epoch for arm, watch in self._watches.items()}
         learned = history(self._rollups.values(), epochs)
-        return Known(history=learned, router=self._strategy(learned, earlier), usage=usage_of(self._seen))
+        return Known(history=learned, router=self._strategy(learned, earlier), usage=_usage_of(self._seen))
 
 
 class MostUsed:
@@ -165,13 +165,7 @@ def _highest(values: Mapping[Arm, float]) -> Arm | None:
     return min(values, key=lambda arm: (-values[arm], by_name(arm)), default=None)
 
 
-def known_from(seen: Sequence[Past], strategy: Strategy = HierarchicalRouter) -> Known:
-    """What a history says today, without a watch for arms that have changed."""
-    learned = history(rolled_up(past.judged for past in seen))
-    return Known(history=learned, router=strategy(learned), usage=usage_of(seen))
-
-
-def usage_of(seen: Iterable[Past]) -> list[Usage]:
+def _usage_of(seen: Iterable[Past]) -> list[Usage]:
     """What delegations took, by arm and type."""
     groups: defaultdict[tuple[Arm, str | None], list[Past]] = defaultdict(list)
     for past in seen:

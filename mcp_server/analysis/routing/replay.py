@@ -64,9 +64,6 @@ class Change:
     low: float
     high: float
     n: int
-    advised_n: int
-    followed_n: int
-    """How many of the advised ones had followed the advice anyway."""
 
     @property
     def is_established(self) -> bool:
@@ -217,15 +214,12 @@ def _propensities(log: Sequence[Past]) -> Callable[[Past, Arm | None], float]:
 
 
 def _change(rows: Sequence[Compared], before: float, change: float, error: float) -> Change:
-    advised = [row for row in rows if row.advised is not None]
     return Change(
         before=before,
         change=change,
         low=change - Z_90 * error,
         high=change + Z_90 * error,
         n=len(rows),
-        advised_n=len(advised),
-        followed_n=sum(row.is_followed for row in advised),
     )
 
 

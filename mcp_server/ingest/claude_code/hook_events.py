@@ -18,7 +18,6 @@ from mcp_server.ingest.texts import PATH_LIMIT, TextKeeper
 from mcp_server.ingest.times import microseconds_of
 from storage.records import HookEvent
 
-SESSION_START: Final = "SessionStart"
 SESSION_END: Final = "SessionEnd"
 PROMPT: Final = "UserPromptSubmit"
 BEFORE_TOOL: Final = "PreToolUse"

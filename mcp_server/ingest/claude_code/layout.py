@@ -76,12 +76,6 @@ class SessionFiles:
         return self.home / self.session_id
 
 
-def config_folder(environment: Mapping[str, str]) -> Path:
-    """Where the client keeps its own files."""
-    told = environment.get("CLAUDE_CONFIG_DIR")
-    return Path(told).expanduser() if told else Path(environment.get("HOME") or "~").expanduser() / ".claude"
-
-
 def jsonl_files(path: Path, complain: Complain) -> Iterator[Path]:
     """Every `.jsonl` file at or below a path that is no link, under its real name; loops of links end."""
     seen: set[tuple[int, int]] = set()

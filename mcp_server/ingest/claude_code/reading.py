@@ -1,14 +1,11 @@
 """Reading one session's transcripts from where the last reading stopped."""
 
-import hashlib
 import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Final, NamedTuple
-
-from pydantic import BaseModel, ValidationError
+from typing import Final
 
 from mcp_server.ingest.claude_code import layout
 from mcp_server.ingest.claude_code.agent_calls import FORK
@@ -19,8 +16,9 @@ from mcp_server.ingest.claude_code.endings import Life
 from mcp_server.ingest.claude_code.identity import delegation_span_id, session_span_id
 from mcp_server.ingest.claude_code.joining import Agent, SessionView
 from mcp_server.ingest.claude_code.layout import AgentFile, SessionFiles
-from mcp_server.ingest.claude_code.memory import MEMORY_VERSION, Memory
-from mcp_server.ingest.claude_code.transcript_file import Positions, Progress, TranscriptFile, source_of
+from mcp_server.ingest.claude_code.memory import Memory
+from mcp_server.ingest.claude_code.session_state import Look, SessionState, Told, session_source, state_in
+from mcp_server.ingest.claude_code.transcript_file import Positions, Progress, TranscriptFile
 from mcp_server.ingest.claude_code.versions import marks_its_end
 from mcp_server.ingest.pricing import Price
 from mcp_server.ingest.texts import TextKeeper
@@ -30,7 +28,6 @@ from storage.records import ReadPosition, Span
 from storage.vocabulary import Status
 
 _HELD_BYTES: Final = 16 * 1024 * 1024
-_OF_SESSION: Final = "#session"
 
 MayGoOn = Callable[[str, str | None, datetime], bool | None]
 """(session id, client version, last activity) -> whether the session goes on; None where only its silence could tell
@@ -52,63 +49,6 @@ class Tools:
     """Called with what is to be stored together, in order."""
 
 
-class _Told(NamedTuple):
-    """What an agent's calls were told with. When that is known better, they are told again."""
-
-    agent_type: str
-    certain: bool
-    project: str | None
-    counts: bool
-    """Whether they are told at all."""
-
-
-class _SessionState(BaseModel):
-    """What is remembered of a session as a whole."""
-
-    version: int = MEMORY_VERSION
-    signature: str = ""
-    is_open: bool = True
-    agents: dict[str, str] = {}
-    """Agent id -> source of its transcript, for every agent that was ever read."""
-    told: dict[str, _Told] = {}
-
-
-def session_source(files: SessionFiles) -> str:
-    """The name under which the state of a session as a whole is kept."""
-    return f"{source_of(files.anchor)}{_OF_SESSION}"
-
-
-def sources(files: SessionFiles, session: ReadPosition | None) -> list[str]:
-    """The names under which positions of a session are kept, of files that are gone by now as well."""
-    there = [source_of(path) for agent in files.agents for path in agent.parts]
-    known = _session_state(session).agents.values()
-    return list(dict.fromkeys([session_source(files), source_of(files.anchor), *there, *known]))
-
-
-def anchor_of(source: str) -> Path | None:
-    """The path from which the name of a session's state was made; None where it is the name of something else."""
-    path, mark, _ = source.rpartition(_OF_SESSION)
-    return Path(path) if mark else None
-
-
-def is_unchanged(
-    files: SessionFiles, session: ReadPosition | None, *, runs: bool = False, settled_before: float = 0
-) -> bool:
-    """Whether there is nothing new: no file has changed since, and what was still open then goes on.
-
-    Args:
-        files: of the session.
-        session: what is remembered of the session as a whole.
-        runs: whether its client is known to run.
-        settled_before: as of `Tools`; a session that was left open for its latest lines alone may be closed by now.
-    """
-    state, look = _session_state(session), _Look(files)
-    if state.signature != look.signature:
-        return False
-    is_settling = session is not None and session.is_open and look.newest <= settled_before
-    return runs or not (state.is_open or is_settling)
-
-
 @dataclass(slots=True)
 class _Reading:
     """One agent's transcript while it is read."""
@@ -116,7 +56,7 @@ class _Reading:
     file: AgentFile
     transcript: TranscriptFile
     agent: Agent
-    told: _Told | None
+    told: Told | None
     """With what those calls were told that are in the store."""
 
 
@@ -136,7 +76,7 @@ class SessionReader:
         self._files = files
         self._positions = positions
         self._tools = tools
-        self._state = _session_state(positions.get(session_source(files)))
+        self._state = state_in(positions.get(session_source(files)))
         self._main: TranscriptFile | None = None
         self._agents: dict[str, _Reading] = {}
         self._waiting = _Waiting()
@@ -148,7 +88,7 @@ class SessionReader:
         A file that cannot be read is named in the answer; the others are read.
         """
         # Before reading: what is appended meanwhile makes the signature differ at the next time.
-        look = _Look(self._files)
+        look = Look(self._files)
         self._read_main()
         durations = layout.run_durations(self._files)
         for file in self._files.agents:
@@ -242,7 +182,7 @@ class SessionReader:
         self.progress.bytes_read += again.bytes_read
         return not again.problems
 
-    def _owner(self, agent_id: str, told: _Told) -> Owner:
+    def _owner(self, agent_id: str, told: Told) -> Owner:
         span_id = delegation_span_id(self._files.session_id, agent_id)
         return Owner(self._files.session_id, span_id, told.agent_type, agent_id, told.project, told.certain)
 
@@ -271,12 +211,12 @@ class SessionReader:
 
         return life
 
-    def _finish(self, look: "_Look") -> None:
+    def _finish(self, look: Look) -> None:
         view = self._view()
         life = self._life(view)
         assembled = assemble(view, life, self._tools.version_of)
         is_open = any(span.status is Status.RUNNING for span in assembled.spans)
-        state = _SessionState(
+        state = SessionState(
             signature="" if self.progress.problems else look.signature,
             is_open=is_open,
             agents={agent_id: self._agents[agent_id].transcript.source for agent_id in view.agents},
@@ -300,40 +240,8 @@ class SessionReader:
         self._waiting = _Waiting()
 
 
-def _told(view: SessionView, agent_id: str) -> _Told:
+def _told(view: SessionView, agent_id: str) -> Told:
     agent_type, project = view.agent_type(agent_id), view.project
     # What it took over from another agent is known only from its description.
     certain = agent_type.certain and project.certain and view.is_described(agent_id)
-    return _Told(agent_type.name, certain, project.name, not view.is_warm_up(agent_id))
-
-
-def _session_state(position: ReadPosition | None) -> _SessionState:
-    if position is None:
-        return _SessionState()
-    try:
-        state = _SessionState.model_validate_json(position.state)
-    except ValidationError:
-        return _SessionState()
-    return state if state.version == MEMORY_VERSION else _SessionState()
-
-
-class _Look:
-    """How the files of a session lie there."""
-
-    def __init__(self, files: SessionFiles) -> None:
-        runs = os.walk(files.folder / "workflows")
-        beside = [Path(folder, name) for folder, _, names in runs for name in sorted(names)]
-        transcripts = [path for agent in files.agents for path in agent.parts]
-        metas = [agent.meta for agent in files.agents]
-        seen: list[str] = []
-        self.newest: float = 0
-        """When the last of them changed, in seconds since 1970."""
-        for path in sorted((*([files.main] if files.main else []), *transcripts, *metas, *beside)):
-            try:
-                found = path.stat()
-            except OSError:
-                continue
-            seen.append(f"{path.name}:{found.st_size}:{found.st_mtime_ns}")
-            self.newest = max(self.newest, found.st_mtime)
-        self.signature = hashlib.blake2b("\n".join(seen).encode(errors="replace"), digest_size=16).hexdigest()
-        """Another one when any of them does."""
+    return Told(agent_type.name, certain, project.name, not view.is_warm_up(agent_id))

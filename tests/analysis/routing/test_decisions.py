@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mcp_server.analysis.routing.advice import ATTEMPTS, Step, advice
+from mcp_server.analysis.routing.advice import advice
 from mcp_server.analysis.routing.arms import Arm, Profile
 from mcp_server.analysis.routing.decisions import (
     MOST_ON_OFFER,
@@ -21,6 +21,7 @@ from mcp_server.analysis.routing.decisions import (
     least_p_best,
     on_offer,
 )
+from mcp_server.analysis.routing.fallback import ATTEMPTS, Step
 from mcp_server.analysis.routing.forecasts import Neighbour
 from mcp_server.analysis.routing.hierarchy import HierarchicalRouter
 from mcp_server.analysis.routing.rollups import Judged

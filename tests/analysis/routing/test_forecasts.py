@@ -8,11 +8,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mcp_server.analysis.routing.arms import Arm, Profile
-from mcp_server.analysis.routing.forecasts import ArmMeans, Neighbour
+from mcp_server.analysis.routing.forecasts import Neighbour
 from mcp_server.analysis.routing.hierarchy import ARMS_APART, HierarchicalRouter
 from mcp_server.analysis.routing.rollups import Evidence, History
 from storage.vocabulary import Level
-from tests.analysis.routing.logs import ARMS, LARGE, PLANNER, SMALL, history_of, judged, mixed, router_of
+from tests.analysis.routing.logs import ARMS, LARGE, SMALL, history_of, judged, mixed, router_of
 
 NEW = Arm("New", "large")
 NEAR = (
@@ -138,12 +138,6 @@ def test_an_earlier_fit_saves_time_and_changes_nothing() -> None:
     for arm in ARMS:
         profile = Profile("debug", Level.LOW)
         assert warm.forecasts(profile, [arm])[arm].p == pytest.approx(cold.forecasts(profile, [arm])[arm].p, abs=1e-6)
-
-
-def test_plain_means_know_nothing_of_the_task() -> None:
-    means = ArmMeans(history_of(judged(LARGE, [1.0, 1.0]), judged(SMALL, [0.0, 0.0])))
-    assert means.forecasts(Profile("search"), ARMS) == means.forecasts(Profile("debug", Level.HIGH), ARMS)
-    assert means.forecasts(Profile(), [LARGE, SMALL, PLANNER])[PLANNER].p == 0.5
 
 
 rewards = st.lists(st.floats(0, 1), max_size=12)
