@@ -1,15 +1,13 @@
-"""How two classifiers of tasks agree on the same history, before one is trusted more than the other."""
+"""How two who name the types of tasks agree on the same history, before one is trusted more than the other."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
-
-from mcp_server.analysis.tasks import Classifier, guessed
 
 
 @dataclass(frozen=True, slots=True)
 class Agreement:
-    """What one and another make of the same tasks; None is a task of which one says nothing."""
+    """What one and another say of the same tasks; None is a task of which one says nothing."""
 
     counts: dict[tuple[str | None, str | None], int]
     """How many tasks are (this to the one, that to the other), the most frequent pair first, then by name."""
@@ -20,14 +18,15 @@ class Agreement:
         return sum(self.counts.values())
 
     @property
+    def agreed(self) -> int:
+        """Tasks of which both say the same."""
+        return sum(n for (one, other), n in self.counts.items() if one is not None and one == other)
+
+    @property
     def share(self) -> float | None:
         """In [0, 1]: tasks on which both say the same, of those on which both say anything; None without any."""
         both = sum(n for pair, n in self.counts.items() if None not in pair)
-        return (
-            sum(n for (one, other), n in self.counts.items() if one is not None and one == other) / both
-            if both
-            else None
-        )
+        return self.agreed / both if both else None
 
     @property
     def kappa(self) -> float | None:
@@ -55,17 +54,13 @@ class Agreement:
         return one, other
 
 
-def agreement(tasks: Iterable[Sequence[str]], one: Sequence[Classifier], other: Sequence[Classifier]) -> Agreement:
-    """What two lists of classifiers make of the same tasks.
+def agreement(said: Iterable[tuple[str | None, str | None]]) -> Agreement:
+    """How far two agree.
 
     Args:
-        tasks: of each the texts that describe it, most telling first.
-        one: classifiers, most trusted first.
-        other: the same, to compare with.
+        said: for each task what the one says, and what the other does.
     """
-    counts: Counter[tuple[str | None, str | None]] = Counter()
-    for texts in tasks:
-        found, otherwise = guessed(texts, one), guessed(texts, other)
-        counts[found and found[0], otherwise and otherwise[0]] += 1
-    order = sorted(counts.items(), key=lambda item: (-item[1], [(name is not None, name or "") for name in item[0]]))
+    order = sorted(
+        Counter(said).items(), key=lambda item: (-item[1], [(name is not None, name or "") for name in item[0]])
+    )
     return Agreement(dict(order))

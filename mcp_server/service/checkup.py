@@ -11,9 +11,10 @@ import anyio.to_thread
 from mcp_server.ingest.claude_code import layout
 from mcp_server.ingest.claude_code.installation import Installation, installation
 from mcp_server.ingest.texts import Guesser
-from mcp_server.service import capture_checks
+from mcp_server.service import capture_checks, type_checks
 from mcp_server.service.capturing import Capturing
 from mcp_server.service.findings import Finding, State
+from mcp_server.service.guessing import TypeGuesser
 from mcp_server.service.hook_files import HookFiles
 from mcp_server.service.importing import Importing
 from mcp_server.service.untyped import guess_untyped
@@ -55,7 +56,9 @@ class Checkup:
             return database  # whatever lies there may not be ours
         found = [*database, await anyio.to_thread.run_sync(self._file_mode)]
         client = await anyio.to_thread.run_sync(installation, self._settings.claude_config)
-        return [*found, *await self._capture(client), *await self._transcripts(client)]
+        without_own = TypeGuesser() if self._settings.task_types else None
+        guesses = await type_checks.task_types(self._store, self._guess, without_own)
+        return [*found, *await self._capture(client), *await self._transcripts(client), guesses]
 
     async def mend(self) -> None:
         """Do what is safe: take in what waits, guess types that nobody guessed yet, close the database to others.

@@ -131,3 +131,32 @@ def test_doctor_guesses_what_nobody_guessed_yet(command: Command, told: Path) ->
     assert set(by_type(command)) == {"audit", None}
     command("doctor", "--fix")
     assert set(by_type(command)) == {"audit", "review", None}
+
+
+def test_doctor_compares_guesses_with_stated_types_with_and_without_the_users_rules(
+    command: Command, home: Path, tmp_path: Path
+) -> None:
+    told = tmp_path / "told.jsonl"
+    common = {
+        "session_id": "s", "kind": "delegation", "agent_type": "a", "status": "ok", "started_at": "2026-11-20T12:00:00Z"
+    }  # fmt: skip
+    said = [("Review the parser", "review")] * 3 + [("Plan the release", "release")] * 20 + [("lunch?", "search")]
+    lines = [
+        json.dumps({"span_id": str(n), **common, "task": task, "task_type": kind})
+        for n, (task, kind) in enumerate(said)
+    ]
+    told.write_text("".join(f"{line}\n" for line in lines))
+
+    def finding() -> dict[str, Any]:
+        found = json.loads(command("doctor", "--json").out)["findings"]
+        return next(one for one in found if one["check"] == "task types")
+
+    assert finding()["text"].startswith("no delegation has both")
+    command("import", told)
+    ours = "3 of 23 guesses are the same (kappa 0.12), 1 cannot be guessed"
+    assert (finding()["state"], finding()["text"]) == ("warning", f"of 24 stated ones, {ours}")
+    assert "[task_types]" in finding()["cure"]
+    configure(home, '[task_types]\nrelease = "release"\n')
+    theirs = "23 of 23 guesses are the same (kappa 1.00), 1 cannot be guessed"
+    assert finding()["state"] == "ok"
+    assert finding()["text"] == f"of 24 stated ones, {theirs}; without your own rules, {ours}"
