@@ -19,27 +19,26 @@ _NAMES: Final = frozenset({"agent_type", "model", "project", "branch"})
 class Completing:
     """Makes records of stated spans, redacted and bounded."""
 
-    def __init__(self, keep: TextKeeper, *, session_id: str, project: str | None) -> None:
+    def __init__(self, keep: TextKeeper, project: str | None) -> None:
         """Make records.
 
         Args:
             keep: what becomes of texts.
-            session_id: of spans that name none and are not held yet.
             project: of delegations that name none.
         """
         self._keep = keep
-        self._session_id = session_id
         self._project = project
 
-    def span(self, row: StatedSpan, span_id: str, held: Span | None, now: datetime, place: int) -> Span:
+    def span(self, row: StatedSpan, span_id: str, held: Span | None, place: int, *, here: str, now: datetime) -> Span:
         """The record.
 
         Args:
             row: what is stated.
             span_id: which span that is.
             held: the same span as it is held already, if it is.
-            now: the present time.
             place: of the row in its call, from 0.
+            here: the session of one that names none and is not held yet.
+            now: the present time.
 
         Raises:
             BadArgument: it contradicts itself; its place is named.
@@ -69,7 +68,7 @@ class Completing:
         try:
             return Span(
                 span_id=span_id,
-                session_id=row.session_id or (held.session_id if held is not None else self._session_id),
+                session_id=row.session_id or (held.session_id if held is not None else here),
                 started_at=started_at,
                 ended_at=ended_at,
                 observed_at=now,

@@ -59,16 +59,18 @@ class Recording:
         Args:
             store: where to.
             keep: what becomes of texts.
-            session_id: of spans that name none; a new one for this process where it is not known.
+            session_id: of spans that name none, where the feed knows of none; a new one if it is not known.
             project: of delegations that name none.
-            feed: brings the store up to date where something is judged that it does not hold yet.
+            feed: knows in which session the client is by now, and brings the store up to date where something is
+                judged that it does not hold yet.
             judged: is called after each judgement.
             clock: the present time.
         """
         self._store = store
         self._keep = keep
         self._session_id = session_id or f"session-{uuid.uuid4()}"
-        self._completing = Completing(keep, session_id=self._session_id, project=project)
+        self._feed = feed
+        self._completing = Completing(keep, project)
         self._on_judgement = judged
         self._clock = clock
         self._attempts = Attempts(store)
@@ -87,8 +89,9 @@ class Recording:
             BadArgument: a span contradicts itself; its place is named.
         """
         now = self._clock()
-        given = await self._given_ids(stated, call_id)
-        told = self._told([row for row, span_id in zip(stated, given, strict=True) if span_id is None], now)
+        here = await self._here() if any(row.session_id is None for row in stated) else self._session_id
+        given = await self._given_ids(stated, call_id, here)
+        told = self._told([row for row, span_id in zip(stated, given, strict=True) if span_id is None], now, here)
         meant = await self._attempts.meant(told)
         others = iter(meant)
         span_ids = [span_id or next(others) for span_id in given]
@@ -99,7 +102,7 @@ class Recording:
             if row.reward is None and "reward_source" in row.model_fields_set:
                 name = f"spans[{place}].reward_source"
                 raise BadArgument(name, row.reward_source, "it says whose reward it is; give reward, too")
-            span = self._completing.span(row, span_id, held.get(span_id), now, place)
+            span = self._completing.span(row, span_id, held.get(span_id), place, here=here, now=now)
             spans.append(span)
             if row.reward is not None:
                 rewards.append(self._given_with(row, span, now))
@@ -112,24 +115,31 @@ class Recording:
             for span, change in zip(spans, added.spans, strict=True)
         ]
 
-    async def _given_ids(self, stated: Sequence[StatedSpan], call_id: str | None) -> list[str | None]:
+    async def _here(self) -> str:
+        """The session of spans that name none: a client may have begun another one since this process began."""
+        if self._feed is None:
+            return self._session_id
+        await self._feed.fresh()
+        return await self._feed.current_session() or self._session_id
+
+    async def _given_ids(self, stated: Sequence[StatedSpan], call_id: str | None, here: str) -> list[str | None]:
         """For each span the given id, that of the same agent or that of its place in the call; None for the others."""
         span_ids: list[str | None] = []
         for place, row in enumerate(stated):
             span_id = row.span_id or await self._captured(row)
             if span_id is None and row.agent_id is not None:
-                span_id = delegation_span_id(row.session_id or self._session_id, row.agent_id)
+                span_id = delegation_span_id(row.session_id or here, row.agent_id)
             if span_id is None and call_id is not None:
                 span_id = digest("call", call_id, str(place))
             span_ids.append(span_id)
         return span_ids
 
-    def _told(self, stated: Sequence[StatedSpan], now: datetime) -> list[Told]:
+    def _told(self, stated: Sequence[StatedSpan], now: datetime, here: str) -> list[Told]:
         """Spans that are known only by what is said of them."""
         twins: Counter[str] = Counter()
         told: list[Told] = []
         for row in stated:
-            session_id = row.session_id or self._session_id
+            session_id = row.session_id or here
             first = digest("said", session_id, row.agent_type, row.task or "", row.started_at or "", row.kind)
             exactly = digest(first, repr(row.model_dump(exclude_none=True)))
             twins[exactly] += 1

@@ -38,8 +38,13 @@ def clock() -> telling.Clock:
 
 
 @pytest.fixture
-def capturing(store: Store, clock: telling.Clock) -> Capturing:
-    return telling.capturing(store, clock=clock, process_ids=[CLIENT, 1])
+def spool(tmp_path: Path) -> Path:
+    return tmp_path / "spool"
+
+
+@pytest.fixture
+def capturing(store: Store, clock: telling.Clock, spool: Path) -> Capturing:
+    return telling.capturing(store, [spool], clock=clock, process_ids=[CLIENT, 1])
 
 
 @pytest.fixture
@@ -47,7 +52,7 @@ async def ask(store: Store, capturing: Capturing) -> AsyncIterator[Ask]:
     reporting = Reporting(store, session_id="session-of-the-start", feed=capturing)
     server = build_server(
         Services(
-            recording=Recording(store, captured.VERBATIM),
+            recording=Recording(store, captured.VERBATIM, session_id="session-of-the-start", feed=capturing),
             reporting=reporting,
             crediting=Crediting(store, reporting.present),
             reviewing=Reviewing(store, reporting.present, reporting.asking),
@@ -152,6 +157,20 @@ async def test_after_a_change_of_session_the_newest_one_of_the_client_that_asks_
     clock.now = at(30)
     await capturing.event(_began("session-of-the-start", "resume"), process_id=CLIENT)
     assert (await ask("get_trajectory"))["session_id"] == "session-of-the-start"
+
+
+async def test_what_is_stated_goes_to_the_session_that_the_client_is_in_by_now(ask: Ask, spool: Path) -> None:
+    async def recorded(**stated: str) -> str:
+        (result,) = (await ask("record_spans", spans=[{"agent_type": "Explore", **stated}]))["results"]
+        session_id: str = result["session_id"]
+        return session_id
+
+    assert await recorded(task="before") == "session-of-the-start"
+    telling.leave(spool, telling.Event(at(10), _began("next", "clear")), CLIENT)
+    assert await recorded(task="after") == "next"
+    assert await recorded(task="elsewhere", session_id="named") == "named"
+    telling.leave(spool, telling.Event(at(20), _began("of-another-client", "startup")), 99)
+    assert await recorded(task="still") == "next"
 
 
 async def test_a_running_delegation_is_shown_while_it_runs(ask: Ask, clock: telling.Clock) -> None:
