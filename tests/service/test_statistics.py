@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import anyio
@@ -16,12 +15,12 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from mcp_server.service.reporting import Reporting
-from storage.opening import open_store
 from storage.queries import Batch, Dimension
 from storage.records import Reward, Span
 from storage.vocabulary import RewardSource, Status
 from tests.factories import a_reward, a_span
 from tests.storage.living import FIRST, HOURS, History, histories
+from tests.stores import new_folder, open_empty
 from tests.strategies import maybe
 
 NOW = FIRST + timedelta(hours=70)
@@ -199,7 +198,7 @@ def slow_answer(rows: list[Row], by: Sequence[Dimension], since: datetime | None
 
 
 async def lived(path: Path, history: History, by: Sequence[Dimension], window: dict[str, str]) -> Row:
-    store = open_store(str(path))
+    store = open_empty(path)
     try:
         for step in history:
             if isinstance(step, int):
@@ -243,8 +242,8 @@ def test_every_figure_equals_a_slow_computation_over_the_spans(
 ) -> None:
     assume(since is None or until is None or since <= until)
     window = {name: time.isoformat() for name, time in (("since", since), ("until", until)) if time is not None}
-    with TemporaryDirectory() as folder:
-        path = Path(folder) / "lived.db"
+    with new_folder() as folder:
+        path = folder / "lived.db"
         answer = anyio.run(lived, path, history, by, window, backend="asyncio")
         with closing(sqlite3.connect(path)) as connection:
             connection.row_factory = sqlite3.Row

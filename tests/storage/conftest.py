@@ -6,7 +6,8 @@ import pytest
 
 from storage.opening import open_store
 from storage.store import Store
-from tests.storage.engines import ADDRESSES, new_folder
+from tests.storage.engines import ADDRESSES
+from tests.stores import new_folder
 
 
 @pytest.fixture(scope="session", params=sorted(ADDRESSES))

@@ -3,28 +3,19 @@
 A further engine joins by a line in `ADDRESSES`; what the tests ask goes through `storage.store.Store` alone.
 """
 
-import tempfile
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Final
 
 import anyio
 
 from storage.opening import open_store
+from tests.stores import new_folder
 
 ADDRESSES: Final[dict[str, Callable[[Path], str]]] = {
     "sqlite": lambda folder: f"sqlite:///{folder / 'telemetry.db'}",
 }
 """By engine: the address of a new store that may use this folder."""
-
-
-@contextmanager
-def new_folder() -> Iterator[Path]:
-    """A folder in memory, where the machine has one: these tests are many, and none of them is about the disk."""
-    memory = Path("/dev/shm")
-    with tempfile.TemporaryDirectory(dir=memory if memory.is_dir() else None) as folder:
-        yield Path(folder)
 
 
 def on_empty_stores(engine: str, check: Callable[..., Awaitable[None]], count: int = 1) -> None:
