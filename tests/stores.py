@@ -34,12 +34,12 @@ def new_folder() -> Iterator[Path]:
 
 def open_empty(path: Path) -> Store:
     """A new store at a path where nothing is; its file was migrated once and for all."""
-    path.write_bytes(_migrated())
+    path.write_bytes(migrated())
     return open_store(str(path))
 
 
 @cache
-def _migrated() -> bytes:
+def migrated() -> bytes:
     """The file of a store to which nothing was added."""
 
     async def made(path: Path) -> bytes:
