@@ -124,7 +124,8 @@ def test_a_repeated_call_of_claude_code_is_known_by_its_tool_use_id(lasting: Ser
 
 
 @pytest.mark.anyio
-@pytest.mark.parametrize("mode", ["auto", "legacy"])
+# All other tests here speak the handshake era.
+@pytest.mark.parametrize("mode", ["auto", pytest.param("legacy", marks=pytest.mark.slow)])
 async def test_a_real_client_is_answered_in_both_eras(tmp_path: Path, mode: str) -> None:
     parameters = StdioServerParameters(command=str(SCRIPT), args=["serve"], env={"HOME": str(tmp_path)})
     async with Client(parameters, mode=mode) as client:
