@@ -1,13 +1,13 @@
 """Fixtures that every floor may use."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
 
-from storage.opening import open_store
 from storage.store import Store
+from tests.stores import new_folder, open_empty
 
 # Machines are noisy: no verdict by the clock.
 settings.register_profile("unhurried", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -21,8 +21,15 @@ def anyio_backend() -> str:
 
 
 @pytest.fixture
+def tmp_path() -> Iterator[Path]:
+    """A folder of the test's own, in memory where possible: most of what is written there waits for the disk."""
+    with new_folder() as folder:
+        yield folder
+
+
+@pytest.fixture
 async def store(tmp_path: Path) -> AsyncIterator[Store]:
     """An empty store on a file of its own."""
-    opened = open_store(str(tmp_path / "telemetry.db"))
+    opened = open_empty(tmp_path / "telemetry.db")
     yield opened
     await opened.close()

@@ -1,6 +1,6 @@
 """What hypothesis draws for credit: sessions of a few delegations that say few words, so that they often agree."""
 
-from typing import Any
+from typing import Any, Final
 
 from hypothesis import strategies as st
 
@@ -19,24 +19,32 @@ def a_player(span_id: str = "p", **changes: Any) -> Player:
     return Player(**({"span_id": span_id, "agent_type": "Explore"} | changes))
 
 
+# Made once: hypothesis looks through every new strategy before it draws from it.
+_OF_ITSELF: Final = st.fixed_dictionaries(
+    {
+        "agent_type": st.sampled_from(["writer", "checker"]),
+        "task": sayings,
+        "output": sayings,
+        "observation": sayings,
+        "status": st.sampled_from(Status),
+        "reward": st.none() | st.sampled_from([0.0, 0.5, 1.0]),
+        "is_worker": st.booleans(),
+        "cost_usd": st.none() | st.sampled_from([0.0, 0.5, 2.0]),
+        "tokens": st.none() | st.integers(0, 9),
+        "tool_call_count": st.integers(0, 6),
+    }
+)
+
+
 @st.composite
 def sessions(draw: st.DrawFn, max_players: int = 7) -> Trajectory:
     n = draw(st.integers(0, max_players))
     players = [
         a_player(
             f"p{place}",
-            agent_type=draw(st.sampled_from(["writer", "checker"])),
-            task=draw(sayings),
-            output=draw(sayings),
-            observation=draw(sayings),
-            status=draw(st.sampled_from(Status)),
-            reward=draw(st.none() | st.sampled_from([0.0, 0.5, 1.0])),
             depends_on=tuple(sorted(draw(st.sets(st.integers(0, place - 1), max_size=2)))) if place else (),
-            commissioner=draw(st.none() | st.integers(place + 1, n - 1)) if place + 1 < n else None,
-            is_worker=draw(st.booleans()),
-            cost_usd=draw(st.none() | st.sampled_from([0.0, 0.5, 2.0])),
-            tokens=draw(st.none() | st.integers(0, 9)),
-            tool_call_count=draw(st.integers(0, 6)),
+            commissioner=draw(st.integers(place + 1, n - 1)) if place + 1 < n and draw(st.booleans()) else None,
+            **draw(_OF_ITSELF),
         )
         for place in range(n)
     ]

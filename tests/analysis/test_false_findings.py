@@ -49,7 +49,7 @@ def found(spans: list[Span], **material: Any) -> Counter[Kind]:
     [pytest.param(0.0, 1.0, id="as good and as dear"), pytest.param(0.1, 5.0, id="cheap and worse by the margin"),
      pytest.param(0.25, 5.0, id="cheap and much worse")],
 )  # fmt: skip
-@pytest.mark.parametrize("n", [12, 30])
+@pytest.mark.parametrize("n", [12, pytest.param(30, marks=pytest.mark.slow)])
 def test_savings_are_seldom_claimed_falsely(worse_by: float, cheaper_by: float, n: int) -> None:
     chance = random.Random(f"{worse_by} {n}")
     types = 100

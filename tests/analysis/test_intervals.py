@@ -53,10 +53,8 @@ def test_mean_rewards_are_covered_as_well(n: int, sharpness: float) -> None:
     arms = 4_000
     for _ in range(arms):
         mean = chance.uniform(0.05, 0.95)
-        rewards = Rewards()
-        for _ in range(n):
-            rewards += one(chance.betavariate(mean * sharpness, (1 - mean) * sharpness))
-        found = mean_reward(rewards)
+        drawn = [chance.betavariate(mean * sharpness, (1 - mean) * sharpness) for _ in range(n)]
+        found = mean_reward(Rewards(n, sum(drawn), sum(one * one for one in drawn)))
         assert found is not None
         hits += found.low <= mean <= found.high
     # From few rewards in the middle the interval is wider than it need be, never too narrow.

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import timedelta
 from random import Random
-from typing import Any
+from typing import Any, Final
 
 from hypothesis import strategies as st
 
@@ -73,23 +73,32 @@ def a_team(seed: int, *, overlap: float, floated: bool = False) -> Team:
     return Team(sorted(spans, key=lambda span: span.started_at), rewards, callers)
 
 
+# Made once: hypothesis looks through every new strategy before it draws from it.
+_SECONDS: Final = st.integers(0, 6)
+_OF_ITSELF: Final = st.fixed_dictionaries(
+    {
+        "kind": st.sampled_from([SpanKind.DELEGATION, *SpanKind]),
+        "agent_type": st.sampled_from(["main", "writer", "checker", "unknown"]),
+        "agent_id": st.sampled_from([None, None, "a1", "a2"]),
+        "tool_use_id": st.sampled_from([None, None, None, "t1"]),
+    }
+)
+
+
 @st.composite
 def forests(draw: st.DrawFn, /, **fixed: Any) -> list[Span]:
     """A few spans with few ids, names and times, so that parents are absent, doubled, cyclic and at the wrong place."""
     ids = [f"s{number}" for number in range(draw(st.integers(1, 10)))]
+    parents = st.sampled_from([None, "absent", *ids, *ids[:2], *ids[:2]])
     spans: list[Span] = []
     for span_id in ids + draw(st.lists(st.sampled_from(ids), max_size=2)):
-        start, length = draw(st.integers(0, 6)), draw(st.integers(0, 6))
+        start, length = draw(_SECONDS), draw(_SECONDS)
         given: dict[str, Any] = {
             "span_id": span_id,
-            "parent_span_id": draw(st.sampled_from([None, "absent", *ids, *ids[:2], *ids[:2]])),
-            "kind": draw(st.sampled_from([SpanKind.DELEGATION, *SpanKind])),
-            "agent_type": draw(st.sampled_from(["main", "writer", "checker", "unknown"])),
-            "agent_id": draw(st.sampled_from([None, None, "a1", "a2"])),
-            "tool_use_id": draw(st.sampled_from([None, None, None, "t1"])),
+            "parent_span_id": draw(parents),
             "started_at": at(start),
             "ended_at": at(start + length),
-        }
+        } | draw(_OF_ITSELF)
         if draw(st.integers(0, 5)) == 0:
             given |= {"status": Status.RUNNING, "ended_at": None}
         spans.append(a_span(**(given | fixed)))

@@ -1,6 +1,7 @@
 """Folders of transcripts at an earlier moment: every file cut where it may have ended then."""
 
 import random
+import re
 import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -53,8 +54,7 @@ def _is_agent(path: Path) -> bool:
 
 
 def _at_a_line(rng: random.Random, content: bytes) -> int:
-    ends = [0, *(place + 1 for place, byte in enumerate(content) if byte == ord("\n"))]
-    return rng.choice(ends)
+    return rng.choice([0, *(end.end() for end in re.finditer(rb"\n", content))])
 
 
 def at_lines(rng: random.Random, path: Path, content: bytes) -> int | None:

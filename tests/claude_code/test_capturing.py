@@ -14,7 +14,6 @@ import pytest
 from mcp_server.ingest.claude_code.identity import delegation_span_id
 from mcp_server.service.recording import Recording
 from mcp_server.service.stated import StatedSpan
-from storage.opening import open_store
 from storage.store import Store
 from storage.vocabulary import SpanKind, Status
 from tests.claude_code import captured, growing, scripted, telling
@@ -43,12 +42,6 @@ OFTEN: Final = frozenset(
 """Of every layout one: the default suite is to stay quick."""
 MEANWHILE: Final = datetime(2026, 11, 20, 13, tzinfo=UTC)
 """While it was captured."""
-
-
-@pytest.fixture
-def empty_store(tmp_path: Path) -> Callable[[], Store]:
-    numbers = iter(range(1_000_000))
-    return lambda: open_store(str(tmp_path / f"{next(numbers)}.db"))
 
 
 @pytest.fixture

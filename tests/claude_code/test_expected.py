@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
+import anyio
 import pytest
 
 from mcp_server.ingest.claude_code.identity import delegation_span_id, llm_call_span_id, session_span_id
@@ -12,8 +13,7 @@ from storage.records import Span
 from storage.store import Store
 from storage.vocabulary import Outcome, RewardSource, SpanKind, Status
 from tests.claude_code import captured
-
-pytestmark = pytest.mark.anyio
+from tests.stores import new_folder, open_empty
 
 _TOKENS: Final = {
     "input_tokens": "input",
@@ -68,24 +68,33 @@ class Imported:
         return [span for span in self.spans.values() if span.parent_span_id == owner.span_id and span.kind is kind]
 
 
-@pytest.fixture(params=captured.SCENARIOS)
+@pytest.fixture(scope="module", params=captured.SCENARIOS)
 def scenario(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
-@pytest.fixture
-async def imported(scenario: str, store: Store) -> Imported:
-    report = await captured.importing(store).paths([captured.projects(scenario)])
-    assert report.problems == []
-    assert report.unreadable_lines == 0
-    return Imported(await captured.every_span(store))
+@pytest.fixture(scope="module")
+def imported(scenario: str) -> Imported:
+    """Once for all that is asked of it."""
+
+    async def into(store: Store) -> Imported:
+        report = await captured.importing(store).paths([captured.projects(scenario)])
+        assert report.problems == []
+        assert report.unreadable_lines == 0
+        try:
+            return Imported(await captured.every_span(store))
+        finally:
+            await store.close()
+
+    with new_folder() as folder:
+        return anyio.run(into, open_empty(folder / "telemetry.db"), backend="asyncio")
 
 
 def test_there_are_captured_sessions() -> None:
     assert len(captured.SCENARIOS) == 145
 
 
-async def test_a_captured_session_is_read_as_it_happened(scenario: str, imported: Imported) -> None:
+def test_a_captured_session_is_read_as_it_happened(scenario: str, imported: Imported) -> None:
     expectation = captured.expected(scenario)
     for session in expectation["sessions"]:
         session_id = session["session_id"]
@@ -264,7 +273,7 @@ def _check_that_nothing_counts_twice(imported: Imported, expectation: dict[str, 
 
 
 @pytest.mark.parametrize("scenario", [name for name in captured.SCENARIOS if name not in _OTHER_TOTALS], indirect=True)
-async def test_our_cost_is_the_one_the_client_states(scenario: str, imported: Imported) -> None:
+def test_our_cost_is_the_one_the_client_states(scenario: str, imported: Imported) -> None:
     for session in captured.expected(scenario)["sessions"]:
         stated = session["client_stated"]
         if stated is None:
@@ -280,7 +289,7 @@ async def test_our_cost_is_the_one_the_client_states(scenario: str, imported: Im
 
 
 @pytest.mark.parametrize("scenario", sorted(_OTHER_TOTALS), indirect=True)
-async def test_where_the_client_states_another_cost_there_is_a_reason(scenario: str, imported: Imported) -> None:
+def test_where_the_client_states_another_cost_there_is_a_reason(scenario: str, imported: Imported) -> None:
     differing = [
         session["session_id"]
         for session in captured.expected(scenario)["sessions"]
@@ -303,6 +312,7 @@ def test_every_exception_is_about_a_captured_session(scenario: str) -> None:
     assert scenario in captured.SCENARIOS
 
 
+@pytest.mark.anyio
 async def test_importing_again_reads_nothing(scenario: str, store: Store) -> None:
     folder = captured.projects(scenario)
     await captured.importing(store).paths([folder])

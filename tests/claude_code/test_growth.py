@@ -1,5 +1,6 @@
 """Importing a growing folder in parts gives what importing it at once gives."""
 
+import itertools
 import random
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -8,7 +9,6 @@ from typing import Any, Final
 
 import pytest
 
-from storage.opening import open_store
 from storage.store import Store
 from tests.claude_code import captured, growing
 from tests.claude_code.captured import LONG_AFTER
@@ -17,12 +17,8 @@ pytestmark = pytest.mark.anyio
 
 MEANWHILE: Final = datetime(2026, 11, 20, 13, tzinfo=UTC)  # while it was captured: what has no end yet runs
 CLOCKS: Final = {"while it goes on": MEANWHILE, "long after": LONG_AFTER}
-
-
-@pytest.fixture
-def empty_store(tmp_path: Path) -> Callable[[], Store]:
-    numbers = iter(range(1_000_000))
-    return lambda: open_store(str(tmp_path / f"{next(numbers)}.db"))
+WAYS: Final = list(itertools.product(growing.CUTS, CLOCKS.items(), (1, 2)))
+"""How it is cut, by which clock it is read, and how often before it is whole."""
 
 
 async def _grown(
@@ -49,9 +45,9 @@ def _differences(one: captured.Contents, other: captured.Contents) -> dict[str, 
 async def test_in_parts_is_as_at_once(scenario: str, empty_store: Callable[[], Store], tmp_path: Path) -> None:
     at_once = await captured.whole(empty_store, captured.projects(scenario))
     grow = growing.Growing(captured.projects(scenario), tmp_path / "projects")
-    for number, cut in enumerate(growing.CUTS):
-        when, now = list(CLOCKS.items())[number % 2]
-        await _check(scenario, empty_store, grow, cut, f"{when} {number}", at_once, steps=1 + number % 2, now=now)
+    # One way for each session, which makes six sessions for each way; slow tests go every way with each.
+    cut, (when, now), steps = WAYS[captured.SCENARIOS.index(scenario) % len(WAYS)]
+    await _check(scenario, empty_store, grow, cut, f"{when} {steps}", at_once, steps=steps, now=now)
 
 
 @pytest.mark.slow

@@ -9,7 +9,6 @@ from typing import Any, Final
 import pytest
 
 from mcp_server.ingest.claude_code.identity import delegation_span_id, session_span_id
-from storage.opening import open_store
 from storage.records import Span
 from storage.store import Store
 from storage.vocabulary import Source, SpanKind, Status
@@ -24,12 +23,6 @@ _UNTOLD: Final = {
     "sigint": "an interrupt fires nothing",
     "sigkill": "nor does a kill",
 }
-
-
-@pytest.fixture
-def empty_store(tmp_path: Path) -> Callable[[], Store]:
-    numbers = iter(range(1_000_000))
-    return lambda: open_store(str(tmp_path / f"{next(numbers)}.db"))
 
 
 async def _delegations(store: Store) -> dict[str, Span]:

@@ -2,7 +2,7 @@
 
 import random
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import pytest
 
@@ -35,7 +35,13 @@ async def test_an_import_concludes_what_a_person_would(scenario: str, store: Sto
     assert found == judged_sessions.expected(scenario)
 
 
-@pytest.mark.parametrize("cut", growing.CUTS)
+QUICK: Final = (growing.at_bytes, growing.main_first)
+"""Ways to cut that the default suite goes."""
+
+
+@pytest.mark.parametrize(
+    "cut", [pytest.param(cut, marks=() if cut in QUICK else pytest.mark.slow) for cut in growing.CUTS]
+)
 async def test_a_session_that_grows_is_judged_as_if_read_at_once(
     scenario: str, cut: growing.Cut, store: Store, tmp_path: Path
 ) -> None:

@@ -12,9 +12,9 @@ import pytest
 
 from mcp_server.ingest.texts import TextKeeper
 from mcp_server.service.guessing import TypeGuesser
-from storage.opening import open_store
 from storage.store import Store
 from tests.claude_code import captured, scripted
+from tests.stores import open_empty
 
 pytestmark = pytest.mark.anyio
 
@@ -98,7 +98,7 @@ def _unpacked(blob: bytes) -> bytes:
 
 async def _found(folder: Path, database: Path, keep: TextKeeper) -> list[str]:
     """Where the word stands after an import, in parts and to the end."""
-    store = open_store(str(database))
+    store = open_empty(database)
     report = await captured.importing(store, keep=keep).paths([folder])
     assert report.problems == []
     await store.close()
@@ -134,7 +134,7 @@ async def test_the_search_itself_finds_what_is_there(tmp_path: Path) -> None:
 
 @pytest.fixture
 def without_content(tmp_path: Path) -> Callable[[], Store]:
-    return lambda: open_store(str(tmp_path / "without.db"))
+    return lambda: open_empty(tmp_path / "without.db")
 
 
 @pytest.mark.parametrize("scenario", captured.SCENARIOS[::4])

@@ -9,12 +9,12 @@ from typing import Any, Final
 import pytest
 
 from mcp_server.service.guessing import TypeGuesser
-from storage.opening import open_store
 from storage.records import Span
 from storage.store import Store
 from storage.vocabulary import Level, SpanKind, Status
 from tests.claude_code import captured, scripted, telling
 from tests.claude_code.telling import Event
+from tests.stores import open_empty
 
 pytestmark = pytest.mark.anyio
 
@@ -36,7 +36,7 @@ async def delegations(store: Store) -> list[Span]:
 
 @pytest.fixture
 def store_named(tmp_path: Path) -> Callable[[str], Store]:
-    return lambda name: open_store(str(tmp_path / f"{name}.db"))
+    return lambda name: open_empty(tmp_path / f"{name}.db")
 
 
 def described(value: Any, words: str) -> Any:

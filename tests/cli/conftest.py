@@ -1,6 +1,7 @@
 """The console script, called as a shell calls it but in this process, on a home of its own."""
 
-from collections.abc import Callable
+import shutil
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import pytest
 
 import mcp_server
 from mcp_server.cli.main import main
+from tests.stores import new_folder
 
 SAMPLES = Path(mcp_server.__file__).parent / "samples"
 
@@ -24,11 +26,10 @@ class Done:
 Command = Callable[..., Done]
 
 
-@pytest.fixture
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    folder = tmp_path / "a home"
-    folder.mkdir()
-    monkeypatch.setenv("HOME", str(folder))
+def _move_to(home: Path, patch: pytest.MonkeyPatch) -> None:
+    """Let all that is read from the environment lead to this home."""
+    patch.setenv("HOME", str(home))
+    patch.setenv("TMPDIR", str(home.parent))
     for name in (
         "XDG_DATA_HOME",
         "XDG_CONFIG_HOME",
@@ -36,31 +37,52 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         "CLAUDE_CODE_SESSION_ID",
         "CLAUDE_PROJECT_DIR",
     ):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("TMPDIR", str(tmp_path))
+        patch.delenv(name, raising=False)
     for name in ("DB", "CONTENT", "SYNCHRONOUS", "SPOOL", "ROUTING"):
-        monkeypatch.delenv(f"DELEGATION_TELEMETRY_{name}", raising=False)
+        patch.delenv(f"DELEGATION_TELEMETRY_{name}", raising=False)
+
+
+def _status(patch: pytest.MonkeyPatch, *arguments: str | Path) -> int:
+    patch.setattr("sys.argv", ["delegation-telemetry", *map(str, arguments)])
+    try:
+        main()
+    except SystemExit as leaving:
+        return int(leaving.code or 0)
+    return 0
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    folder = tmp_path / "a home"
+    folder.mkdir()
+    _move_to(folder, monkeypatch)
     return folder
 
 
 @pytest.fixture
 def command(home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
     def run(*arguments: str | Path) -> Done:
-        monkeypatch.setattr("sys.argv", ["delegation-telemetry", *map(str, arguments)])
         capsys.readouterr()
-        status: int | str | None = 0
-        try:
-            main()
-        except SystemExit as leaving:
-            status = leaving.code
+        status = _status(monkeypatch, *arguments)
         out, err = capsys.readouterr()
-        return Done(int(status or 0), out, err)
+        return Done(status, out, err)
 
     return run
 
 
+@pytest.fixture(scope="session")
+def home_with_samples() -> Iterator[Path]:
+    """What importing the sample sessions leaves in a home."""
+    with new_folder() as folder, pytest.MonkeyPatch.context() as patch:
+        home = folder / "a home"
+        home.mkdir()
+        _move_to(home, patch)
+        assert _status(patch, "import", SAMPLES) == 0
+        yield home
+
+
 @pytest.fixture
-def imported(command: Command) -> Command:
-    """After the sample sessions were imported."""
-    assert command("import", SAMPLES).status == 0
+def imported(home_with_samples: Path, home: Path, command: Command) -> Command:
+    """After the sample sessions were imported, which is done once and copied."""
+    shutil.copytree(home_with_samples, home, dirs_exist_ok=True)
     return command

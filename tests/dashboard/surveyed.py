@@ -1,6 +1,5 @@
 """Surveys of small histories, as the command makes them."""
 
-import tempfile
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
@@ -11,11 +10,11 @@ import anyio
 from mcp_server.service.crediting import Crediting
 from mcp_server.service.reporting import Reporting
 from mcp_server.service.surveying import Review, Surveying
-from storage.opening import open_store
 from storage.queries import Batch
 from storage.records import Reward, Span
 from storage.vocabulary import SpanKind, Status
 from tests.factories import NOON, a_reward, a_span, at
+from tests.stores import new_folder, open_empty
 
 TEXTS: Final = frozenset(
     {
@@ -52,8 +51,8 @@ def survey(
 ) -> dict[str, Any]:
     """Of a store that holds these: of a session where one is named, else of a period."""
 
-    async def asking(folder: str) -> dict[str, Any]:
-        store = open_store(str(Path(folder) / "telemetry.db"))
+    async def asking(folder: Path) -> dict[str, Any]:
+        store = open_empty(folder / "telemetry.db")
         try:
             await store.add(Batch(spans=spans, rewards=rewards))
             reporting = Reporting(store, clock=_noon)
@@ -63,7 +62,7 @@ def survey(
         finally:
             await store.close()
 
-    with tempfile.TemporaryDirectory() as folder:
+    with new_folder() as folder:
         return anyio.run(asking, folder, backend="asyncio")
 
 

@@ -14,13 +14,13 @@ from hypothesis import strategies as st
 from mcp_server.ingest.redaction import Redactor
 from mcp_server.ingest.texts import TextKeeper
 from mcp_server.service.exporting import Exporting, Scope
-from storage.opening import open_store
 from storage.queries import Batch
 from storage.records import Reward, Span
 from storage.store import Store
 from storage.vocabulary import Outcome, RewardSource, Source, SpanKind, Status
 from tests import factories, strategies
 from tests.claude_code import captured
+from tests.stores import new_folder, open_empty
 
 pytestmark = pytest.mark.anyio
 
@@ -33,7 +33,7 @@ async def _export(store: Store, file: Path) -> list[dict[str, Any]]:
 
 async def _through_a_file(spans: Sequence[Span], rewards: Sequence[Reward], folder: Path) -> None:
     """Export what a store holds of these, import that into another, and compare."""
-    one, other = open_store(str(folder / "one.db")), open_store(str(folder / "other.db"))
+    one, other = open_empty(folder / "one.db"), open_empty(folder / "other.db")
     try:
         await one.add(Batch(spans=spans, rewards=rewards))
         lines = await _export(one, folder / "export.jsonl")
@@ -66,10 +66,9 @@ def _rewarded(*sources: RewardSource) -> tuple[list[Span], list[Reward]]:
 @example(history=_rewarded(RewardSource.KEYWORD))
 @example(history=_rewarded(RewardSource.STRUCTURE, RewardSource.HUMAN))
 @settings(max_examples=60)
-def test_spans_and_rewards_come_back_as_they_were(
-    history: tuple[list[Span], list[Reward]], tmp_path_factory: pytest.TempPathFactory
-) -> None:
-    anyio.run(_through_a_file, *history, tmp_path_factory.mktemp("exported"), backend="asyncio")
+def test_spans_and_rewards_come_back_as_they_were(history: tuple[list[Span], list[Reward]]) -> None:
+    with new_folder() as folder:
+        anyio.run(_through_a_file, *history, folder, backend="asyncio")
 
 
 @pytest.mark.parametrize("scenario", ["mixed_big", "max_turns", "workflow", "sigkill_resume_v2.0.77"])
@@ -85,7 +84,7 @@ async def test_the_reward_that_held_holds_again(store: Store, tmp_path: Path) ->
                     for source, value in ((RewardSource.MODEL, 1.0), (RewardSource.TEST, 0.0)))  # fmt: skip
     await store.add(Batch(spans=[span], rewards=[weak, strong]))
     await _export(store, tmp_path / "export.jsonl")
-    other = open_store(str(tmp_path / "other.db"))
+    other = open_empty(tmp_path / "other.db")
     await captured.importing(other).paths([tmp_path / "export.jsonl"])
     found = await captured.contents(other)
     await other.close()

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import anyio
 import pytest
@@ -10,12 +9,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mcp_server.service.grouping import summed
-from storage.opening import open_store
 from storage.queries import Batch, Dimension, Group, SpanFilter
 from storage.records import Span
 from storage.vocabulary import RewardSource, SpanKind
 from tests import strategies
 from tests.factories import a_reward
+from tests.stores import new_folder, open_empty
 
 delegations = st.lists(
     strategies.spans(
@@ -51,14 +50,14 @@ def test_delegations_are_summed_up_as_a_store_does_it(
         if place < len(spans)
     ]
 
-    async def both(folder: str) -> tuple[list[Group], list[Group]]:
-        store = open_store(str(Path(folder) / "groups.db"))
+    async def both(folder: Path) -> tuple[list[Group], list[Group]]:
+        store = open_empty(folder / "groups.db")
         try:
             await store.add(Batch(spans=spans, rewards=rewards))
             return summed(await store.trajectory("session-1"), by), await store.group(SpanFilter(), by)
         finally:
             await store.close()
 
-    with TemporaryDirectory() as folder:
+    with new_folder() as folder:
         ours, theirs = anyio.run(both, folder, backend="asyncio")
     assert [figures(group) for group in ours] == [about(group) for group in theirs]

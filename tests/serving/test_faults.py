@@ -8,19 +8,35 @@ from pathlib import Path
 import pytest
 
 from tests.serving.wire import Server
+from tests.stores import new_folder
 
 SPAN = {"agent_type": "reviewer", "task": "Review it"}
 
 
-@pytest.fixture
-def database(tmp_path: Path) -> Path:
-    return tmp_path / "t.db"
+@pytest.fixture(scope="module")
+def home() -> Iterator[Path]:
+    with new_folder() as folder:
+        yield folder
 
 
-@pytest.fixture
-def server(tmp_path: Path, database: Path) -> Iterator[Server]:
-    with Server(tmp_path, {"DELEGATION_TELEMETRY_DB": str(database)}) as running:
+@pytest.fixture(scope="module")
+def only_server(home: Path) -> Iterator[Server]:
+    """One for all faults: it must outlive each of them."""
+    with Server(home, {"DELEGATION_TELEMETRY_DB": str(home / "t.db")}) as running:
         yield running
+
+
+@pytest.fixture
+def database(home: Path) -> Path:
+    """Where its database would be: there is none yet, or none any more."""
+    for path in home.glob("t.db*"):
+        path.unlink()
+    return home / "t.db"
+
+
+@pytest.fixture
+def server(only_server: Server, database: Path) -> Server:
+    return only_server
 
 
 def recorded(server: Server, task: str = "Review it") -> bool:

@@ -9,6 +9,7 @@ import pytest
 from mcp import Client, StdioServerParameters
 
 from tests.serving.wire import SCRIPT, Server
+from tests.stores import new_folder
 
 DATABASE = Path(".local/share/delegation-telemetry/telemetry.db")
 MINIMAL = {"agent_type": "reviewer", "task": "Review it"}
@@ -17,6 +18,13 @@ MINIMAL = {"agent_type": "reviewer", "task": "Review it"}
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[Server]:
     with Server(tmp_path) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def lasting() -> Iterator[Server]:
+    """One for all that must not end it: a process takes a second to start."""
+    with new_folder() as home, Server(home) as running:
         yield running
 
 
@@ -66,23 +74,24 @@ def test_a_client_that_no_longer_reads_ends_it_quietly(server: Server) -> None:
         pytest.param(b'{"jsonrpc":"2.0","id":424242,"result":{}}', id="an answer nobody asked for"),
     ],
 )
-def test_garbage_on_the_wire_is_survived(server: Server, frame: bytes) -> None:
-    server.write(frame)
-    assert not server.call("get_stats")["isError"]
+def test_garbage_on_the_wire_is_survived(lasting: Server, frame: bytes) -> None:
+    lasting.write(frame)
+    assert not lasting.call("get_stats")["isError"]
 
 
-def test_a_number_that_is_none_is_refused(server: Server) -> None:
-    server.write(
-        b'{"jsonrpc":"2.0","id":99,"method":"tools/call","params":{"name":"record_spans","arguments":'
+def test_a_number_that_is_none_is_refused(lasting: Server) -> None:
+    before = lasting.call("get_stats")["structuredContent"]
+    lasting.write(
+        b'{"jsonrpc":"2.0","id":"none","method":"tools/call","params":{"name":"record_spans","arguments":'
         b'{"spans":[{"agent_type":"x","task":"t","cost_usd":NaN,"reward":Infinity}]}}}'
     )
-    answer = server.wait_for(99)
+    answer = lasting.wait_for("none")
     assert "error" in answer or answer["result"]["isError"]
-    assert server.call("get_stats")["structuredContent"]["total"] == 0
+    assert lasting.call("get_stats")["structuredContent"] == before
 
 
-def test_ten_megabytes_of_text_are_cut_and_kept(server: Server) -> None:
-    answer = server.call("record_spans", spans=[MINIMAL | {"output": "x" * 10_000_000}])
+def test_ten_megabytes_of_text_are_cut_and_kept(lasting: Server) -> None:
+    answer = lasting.call("record_spans", spans=[MINIMAL | {"output": "x" * 10_000_000}])
     assert not answer["isError"]
 
 
@@ -101,21 +110,22 @@ def test_the_session_of_the_client_is_the_current_one(tmp_path: Path) -> None:
     assert shown["spans"][0]["project"] == "/home/user/project"
 
 
-def test_a_repeated_call_of_claude_code_is_known_by_its_tool_use_id(server: Server) -> None:
+def test_a_repeated_call_of_claude_code_is_known_by_its_tool_use_id(lasting: Server) -> None:
     def record(tool_use_id: str) -> str:
         params = {
             "name": "record_spans",
             "arguments": {"spans": [MINIMAL]},
             "_meta": {"claudecode/toolUseId": tool_use_id, "progressToken": 2},
         }
-        result: str = server.request("tools/call", params)["result"]["structuredContent"]["results"][0]["result"]
+        result: str = lasting.request("tools/call", params)["result"]["structuredContent"]["results"][0]["result"]
         return result
 
     assert [record("toolu_1"), record("toolu_1"), record("toolu_2")] == ["created", "unchanged", "created"]
 
 
 @pytest.mark.anyio
-@pytest.mark.parametrize("mode", ["auto", "legacy"])
+# All other tests here speak the handshake era.
+@pytest.mark.parametrize("mode", ["auto", pytest.param("legacy", marks=pytest.mark.slow)])
 async def test_a_real_client_is_answered_in_both_eras(tmp_path: Path, mode: str) -> None:
     parameters = StdioServerParameters(command=str(SCRIPT), args=["serve"], env={"HOME": str(tmp_path)})
     async with Client(parameters, mode=mode) as client:

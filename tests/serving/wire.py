@@ -79,7 +79,7 @@ class Server:
         content: str = self.call(tool, **arguments)["content"][0]["text"]
         return content
 
-    def wait_for(self, request_id: int) -> dict[str, Any]:
+    def wait_for(self, request_id: int | str) -> dict[str, Any]:
         while True:
             message = self.read()
             if message.get("id") == request_id and "method" not in message:

@@ -6,10 +6,11 @@ import pytest
 
 from storage.opening import open_store
 from storage.store import Store
-from tests.storage.engines import ADDRESSES, new_folder
+from tests.storage.engines import EMPTY
+from tests.stores import new_folder
 
 
-@pytest.fixture(scope="session", params=sorted(ADDRESSES))
+@pytest.fixture(scope="session", params=sorted(EMPTY))
 def engine(request: pytest.FixtureRequest) -> str:
     """The name of an engine."""
     return str(request.param)
@@ -17,9 +18,9 @@ def engine(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture
 def address(engine: str) -> Iterator[str]:
-    """Where a new store of that engine may be."""
+    """Where an empty store of that engine is."""
     with new_folder() as folder:
-        yield ADDRESSES[engine](folder)
+        yield EMPTY[engine](folder)
 
 
 @pytest.fixture

@@ -1,17 +1,16 @@
 """The engines that the contract suite runs on, and how a test gets a store on one of them.
 
-A further engine joins by a line in `ADDRESSES`; what the tests ask goes through `storage.store.Store` alone.
+A further engine joins by a line in `ADDRESSES` and in `EMPTY`; what tests ask goes through `storage.store.Store` alone.
 """
 
-import tempfile
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Final
 
 import anyio
 
 from storage.opening import open_store
+from tests.stores import migrated, new_folder
 
 ADDRESSES: Final[dict[str, Callable[[Path], str]]] = {
     "sqlite": lambda folder: f"sqlite:///{folder / 'telemetry.db'}",
@@ -19,12 +18,13 @@ ADDRESSES: Final[dict[str, Callable[[Path], str]]] = {
 """By engine: the address of a new store that may use this folder."""
 
 
-@contextmanager
-def new_folder() -> Iterator[Path]:
-    """A folder in memory, where the machine has one: these tests are many, and none of them is about the disk."""
-    memory = Path("/dev/shm")
-    with tempfile.TemporaryDirectory(dir=memory if memory.is_dir() else None) as folder:
-        yield Path(folder)
+def _empty_sqlite(folder: Path) -> str:
+    (folder / "telemetry.db").write_bytes(migrated())
+    return ADDRESSES["sqlite"](folder)
+
+
+EMPTY: Final[dict[str, Callable[[Path], str]]] = {"sqlite": _empty_sqlite}
+"""By engine: makes an empty store in a folder, and gives its address."""
 
 
 def on_empty_stores(engine: str, check: Callable[..., Awaitable[None]], count: int = 1) -> None:
@@ -35,7 +35,7 @@ def on_empty_stores(engine: str, check: Callable[..., Awaitable[None]], count: i
             places = [folder / str(number) for number in range(count)]
             for place in places:
                 place.mkdir()
-            stores = [open_store(ADDRESSES[engine](place)) for place in places]
+            stores = [open_store(EMPTY[engine](place)) for place in places]
             try:
                 await check(*stores)
             finally:

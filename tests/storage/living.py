@@ -15,35 +15,43 @@ HOURS = st.integers(0, 96) | st.integers(0, 24 * 40)
 """After the first; some days, or some weeks."""
 
 
+_TOLD = st.fixed_dictionaries(
+    {
+        "kind": st.sampled_from([SpanKind.DELEGATION] * 6 + [SpanKind.SESSION]),
+        "agent_type": st.sampled_from(["Explore", "Plan"]),
+        "model": maybe(st.sampled_from(["small", "large"])),
+        "task_type": maybe(st.sampled_from(["search", "docs"])),
+        "project": maybe(st.sampled_from(["/a", "/b"])),
+        "complexity": maybe(st.sampled_from(Level)),
+        "agent_version": maybe(st.sampled_from(["v1", "v2"])),
+        "status": st.sampled_from(Status),
+        "tool_call_count": maybe(st.integers(0, 50)),
+        "tool_error_count": maybe(st.integers(0, 5)),
+        "input_tokens": maybe(st.integers(0, 10**9)),
+        "cache_write_1h_tokens": maybe(st.integers(0, 10**6)),
+        "cost_usd": maybe(st.integers(0, 10**9).map(lambda nano: nano / 10**9)),
+    }
+)
+_SECONDS, _MINUTES = maybe(st.integers(0, 10_000)), maybe(st.integers(0, 500))
+
+
 @st.composite
 def sightings(draw: st.DrawFn) -> Span:
     """One of a few spans, told in one of many ways: later ones correct, complete or contradict earlier ones."""
     number = draw(st.integers(0, 5))
     captured = draw(st.booleans())
     started_at = FIRST + timedelta(hours=draw(HOURS))
-    status = draw(st.sampled_from(Status))
+    seconds, minutes = draw(_SECONDS), draw(_MINUTES)
     return Span(
         span_id=f"{'captured' if captured else 'stated'}-{number}",
         session_id=f"session-{draw(st.integers(0, 2))}",
-        kind=draw(st.sampled_from([SpanKind.DELEGATION] * 6 + [SpanKind.SESSION])),
-        agent_type=draw(st.sampled_from(["Explore", "Plan"])),
-        model=draw(maybe(st.sampled_from(["small", "large"]))),
-        task_type=draw(maybe(st.sampled_from(["search", "docs"]))),
-        **draw(guesses()),
-        project=draw(maybe(st.sampled_from(["/a", "/b"]))),
-        complexity=draw(maybe(st.sampled_from(Level))),
-        agent_version=draw(maybe(st.sampled_from(["v1", "v2"]))),
-        tool_use_id=draw(maybe(st.just(f"use-{number}"))),
-        status=status,
+        tool_use_id=f"use-{number}" if draw(st.booleans()) else None,
         started_at=started_at,
-        ended_at=draw(maybe(st.just(started_at + timedelta(seconds=draw(st.integers(0, 10_000)))))),
-        tool_call_count=draw(maybe(st.integers(0, 50))),
-        tool_error_count=draw(maybe(st.integers(0, 5))),
-        input_tokens=draw(maybe(st.integers(0, 10**9))),
-        cache_write_1h_tokens=draw(maybe(st.integers(0, 10**6))),
-        cost_usd=draw(maybe(st.integers(0, 10**9).map(lambda nano: nano / 10**9))),
+        ended_at=None if seconds is None else started_at + timedelta(seconds=seconds),
         source=Source.CAPTURED if captured else Source.STATED,
-        observed_at=draw(maybe(st.just(started_at + timedelta(minutes=draw(st.integers(0, 500)))))),
+        observed_at=None if minutes is None else started_at + timedelta(minutes=minutes),
+        **draw(_TOLD),
+        **draw(guesses()),
     )
 
 

@@ -16,7 +16,7 @@ from storage.store import Store
 from storage.vocabulary import Source, SpanKind
 from tests.factories import a_reward, a_span, at
 from tests.storage.contents import Contents, contents
-from tests.storage.engines import new_folder
+from tests.stores import new_folder
 
 pytestmark = pytest.mark.anyio
 

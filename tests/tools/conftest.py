@@ -1,6 +1,7 @@
-"""A server over a store of its own, asked through a real client in memory, in both eras of the protocol."""
+"""A server over each test's own store, asked through a real client in memory, in both eras of the protocol."""
 
 from collections.abc import AsyncIterator
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, cast
 
@@ -26,20 +27,45 @@ NOW = at(3600)
 BUDGETS = (Budget(usd=1000), Budget(usd=50, agent_type="Plan"), Budget(usd=90, per="delegation"))
 
 
+class Stage:
+    """A server that is built once, for describing its tools takes longer than most tests; each brings its services."""
+
+    services: Services
+
+    def __init__(self) -> None:
+        parts = {field.name: _Part(self, field.name) for field in fields(Services)}
+        self.server = build_server(Services(**cast("dict[str, Any]", parts)))
+
+
+@dataclass(frozen=True)
+class _Part:
+    """Stands for one service of the test that runs."""
+
+    stage: Stage
+    part: str
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(getattr(self.stage.services, self.part), name)
+
+
+@pytest.fixture(scope="session")
+def stage() -> Stage:
+    return Stage()
+
+
 @pytest.fixture
-def server(store: Store, tmp_path: Path) -> MCPServer[Any]:
+def server(stage: Stage, store: Store, tmp_path: Path) -> MCPServer[Any]:
     keep = TextKeeper(lambda text: text.replace("hunter2", "[redacted]"), guess=TypeGuesser())
     reporting = Reporting(store, session_id="session-of-the-process", clock=lambda: NOW)
-    return build_server(
-        Services(
-            recording=Recording(store, keep, session_id="session-of-the-process", clock=lambda: NOW),
-            reporting=reporting,
-            crediting=Crediting(store, reporting.present, clock=lambda: NOW),
-            reviewing=Reviewing(store, reporting.present, reporting.asking, BUDGETS, clock=lambda: NOW),
-            advising=Advising(store, reporting.present, keep, config=tmp_path, clock=lambda: NOW),
-            capturing=telling.capturing(store),
-        )
+    stage.services = Services(
+        recording=Recording(store, keep, session_id="session-of-the-process", clock=lambda: NOW),
+        reporting=reporting,
+        crediting=Crediting(store, reporting.present, clock=lambda: NOW),
+        reviewing=Reviewing(store, reporting.present, reporting.asking, BUDGETS, clock=lambda: NOW),
+        advising=Advising(store, reporting.present, keep, config=tmp_path, clock=lambda: NOW),
+        capturing=telling.capturing(store),
     )
+    return stage.server
 
 
 @pytest.fixture(params=["auto", "legacy"], ids=["modern era", "handshake era"])

@@ -2,7 +2,6 @@
 
 import itertools
 import json
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import anyio
@@ -13,11 +12,11 @@ from hypothesis import strategies as st
 from mcp_server.ingest.texts import TextKeeper
 from mcp_server.service.recording import Recording
 from mcp_server.service.stated import StatedSpan
-from storage.opening import open_store
 from storage.queries import Batch
 from storage.store import Store
 from storage.vocabulary import Source, Status
 from tests.factories import a_span, at
+from tests.stores import new_folder, open_empty
 from tests.tools.asking import Ask
 
 pytestmark = pytest.mark.anyio
@@ -139,8 +138,8 @@ ROWS = st.fixed_dictionaries(
 @example([[{"agent_type": "w", "model": "m1"}], [{"agent_type": "w", "model": "m2", "status": "ok"}]])
 def test_repeating_any_calls_creates_nothing_twice(calls: list[list[dict[str, Any]]]) -> None:
     async def told_twice() -> None:
-        with TemporaryDirectory() as folder:
-            store = open_store(f"{folder}/telemetry.db")
+        with new_folder() as folder:
+            store = open_empty(folder / "telemetry.db")
             moments = map(at, itertools.count(3600))
             recording = Recording(store, TextKeeper(str), session_id="here", clock=lambda: next(moments))
             try:

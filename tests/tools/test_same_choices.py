@@ -18,10 +18,10 @@ from mcp_server.service.recording import Recording
 from mcp_server.service.reporting import Reporting
 from mcp_server.service.reviewing import Reviewing
 from mcp_server.service.stated import StatedSpan
-from storage.opening import open_store
 from storage.store import Store
 from storage.vocabulary import Level, RewardSource
 from tests.factories import NOON
+from tests.stores import open_empty
 from tests.tools.asking import Ask
 
 pytestmark = pytest.mark.anyio
@@ -108,7 +108,7 @@ async def _by_tools(store: Store, folder: Path) -> list[Choice]:
 
 async def test_services_and_tools_make_the_same_choices(store: Store, tmp_path: Path) -> None:
     by_services = await _by_services(store, tmp_path)
-    other = open_store(str(tmp_path / "other.db"))
+    other = open_empty(tmp_path / "other.db")
     try:
         assert await _by_tools(other, tmp_path) == by_services
     finally:

@@ -133,12 +133,12 @@ async def test_a_cursor_holds_while_new_spans_arrive(ask: Ask, store: Store) -> 
 
 
 async def test_a_huge_session_is_answered_within_the_cap_and_to_its_end(ask: Ask, store: Store) -> None:
-    spans = [a_span(span_id=f"s{i:04}", started_at=at(i), ended_at=at(i), task="x" * 5000) for i in range(600)]
+    spans = [a_span(span_id=f"s{i:04}", started_at=at(i), ended_at=at(i), task="x" * 5000) for i in range(300)]
     await store.add(Batch(spans=spans))
     seen: list[str] = []
     cursor: dict[str, Any] = {}
     while True:
-        page = await ask("get_trajectory", session_id="session-1", max_chars=5000, limit=500, **cursor)
+        page = await ask("get_trajectory", session_id="session-1", max_chars=5000, limit=250, **cursor)
         seen += [span["span_id"] for span in page["spans"]]
         if page["next_cursor"] is None:
             break
