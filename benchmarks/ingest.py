@@ -45,7 +45,7 @@ _SETTINGS: Final = """
     pragma journal_mode = wal;
     pragma synchronous = normal;
     pragma foreign_keys = on;
-    pragma cache_size = -8192;
+    pragma cache_size = -512;
     pragma temp_store = memory;
     pragma journal_size_limit = 67108864;
 """

@@ -79,7 +79,13 @@ PROMISES: Final = (
     ),
     *(
         Promise(_MEMORY, "serving", f"{what}, {{largest}} spans", "value", 100, "MB")
-        for what in ("peak memory until then", "peak memory with get_stats")
+        for what in (
+            "peak memory until then",
+            "peak memory with get_stats",
+            "peak memory with suggest_routing",
+            "peak memory with get_insights",
+            "peak memory with everything twice more",
+        )
     ),
     Promise("a hook: at most 15 ms of CPU", "hooks", "a file in the spool (shipped)", "cpu_ms", 15, "ms"),
     Promise("a hook: at most 50 ms of waiting, p95", "hooks", "a file in the spool (shipped)", "p95_ms", 50, "ms"),

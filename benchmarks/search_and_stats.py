@@ -170,7 +170,7 @@ async def ask_statistics(report: Report, path: Path, count: int, calls: int) -> 
 def _connected(path: Path) -> sqlite3.Connection:
     connection = sqlite3.connect(path, isolation_level=None)
     connection.row_factory = sqlite3.Row
-    connection.execute("pragma cache_size = -8192")
+    connection.execute("pragma cache_size = -512")
     return connection
 
 

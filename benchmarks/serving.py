@@ -207,15 +207,15 @@ def statistics_and_memory(report: Report, db: Path, count: int) -> None:
     report.timing(clock)
     report.amount(f"memory after get_stats, {count:,} spans", server.memory_mb()[0], "MB", floor)
     report.amount(f"peak memory with get_stats, {count:,} spans", server.memory_mb()[1], "MB", floor)
-    for tool, given in (
-        ("suggest_routing", {"task": spans.trajectory(0)[1]["task"]}),
-        ("get_insights", {"since": "2025-01-01"}),
-    ):
+    for tool, given in _ADVICE:
         before, started = server.cpu_s(), time.perf_counter()
         server.call(tool, given)
         report.amount(f"the first {tool}, {count:,} spans", (time.perf_counter() - started) * 1e3, "ms")
         report.amount(f"CPU of the first {tool}, {count:,} spans", (server.cpu_s() - before) * 1e3, "ms")
         report.amount(f"peak memory with {tool}, {count:,} spans", server.memory_mb()[1], "MB", floor)
+    for tool, given in (*_ADVICE, *_ADVICE):
+        server.call(tool, given)
+    report.amount(f"peak memory with everything twice more, {count:,} spans", server.memory_mb()[1], "MB", floor)
     report.amount(f"end of input to exit after all that, {count:,} spans", server.close() * 1e3, "ms")
 
 

@@ -39,7 +39,7 @@ class Raw:
 
     def __init__(self, path: Path) -> None:
         self._connection = sqlite3.connect(path, isolation_level=None)
-        self._connection.execute("pragma cache_size = -8192")
+        self._connection.execute("pragma cache_size = -512")
 
     def rows(self, session_id: str) -> None:
         """The rows of a session."""

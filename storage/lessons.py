@@ -6,6 +6,7 @@ a span or a reward; what follows from them is computed above and handed back thr
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from storage.vocabulary import Level, RewardSource, Tier
 
@@ -32,29 +33,29 @@ class Lesson:
     tool_call_count: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class TierSum:
-    """Lessons of one tier."""
+class DaySum(NamedTuple):
+    """Lessons of one day; a tuple, since there are tens of thousands of them at once."""
 
-    n: int = 0
-    reward: float = 0.0
+    day: int
+    """In days since 1970, UTC."""
+    n: int
+    reward: float
     """Sum of their rewards."""
-    success_n: int = 0
+    success_n: int
     """How many have a reward of at least 0.75."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LessonSum:
-    """Lessons of one day that the router cannot tell apart."""
+    """Lessons that the router cannot tell apart, day by day."""
 
-    day: int
     agent_type: str
     model: str | None
     task_type: str | None
     complexity: Level | None
     epoch: float
-    tiers: Mapping[Tier, TierSum]
-    """Only tiers with lessons."""
+    tiers: Mapping[Tier, Sequence[DaySum]]
+    """Only tiers and days with lessons, each day once, in no particular order."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

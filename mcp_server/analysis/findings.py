@@ -25,7 +25,7 @@ class Material:
     """What is looked through."""
 
     delegations: Sequence[Span]
-    """With tool sequences and tasks, in any order; earlier ones than `since` are history only."""
+    """In any order, with tool sequences and tasks; those earlier than `since` are history only and need neither."""
     since: datetime | None = None
     """Findings are about delegations that started at this time or later; None is for all."""
     calls: Sequence[Span] = ()

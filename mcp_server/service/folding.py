@@ -1,31 +1,19 @@
 """Lessons as a store sums them up, turned into what the router folds; single ones can be added and taken away."""
 
 import math
-from collections.abc import Iterable
+from collections import defaultdict
 from dataclasses import dataclass
-from typing import Final, NamedTuple
+from typing import Final
 
 from mcp_server.analysis.routing.arms import Arm, Cell, Profile
 from mcp_server.analysis.routing.rollups import Rollup
-from mcp_server.analysis.weights import weight
-from storage.lessons import Lesson, LessonSum, TierSum
+from mcp_server.analysis.weights import weight, weight_of
+from storage.lessons import Lesson, LessonSum
 from storage.outcomes import SUCCESS_FROM
 from storage.vocabulary import VERIFIED, RewardSource, Status, Tier
 
-_SOURCE_OF: Final = {
-    Tier.VERIFIED: RewardSource.HUMAN,
-    Tier.MODEL: RewardSource.MODEL,
-    Tier.BEHAVIOUR: RewardSource.BEHAVIOUR,
-    Tier.STRUCTURE: RewardSource.STRUCTURE,
-}
 _NOISE: Final = 1e-6
 """Stores may round each reward to a millionth."""
-
-
-class _Key(NamedTuple):
-    day: int
-    cell: Cell
-    epoch: float
 
 
 @dataclass(slots=True)
@@ -39,23 +27,13 @@ class Sums:
     reward: float = 0.0
     """Of weight x reward."""
 
-    def change(self, lesson: Lesson, sign: int) -> None:
-        """Take in a lesson, or with sign -1 take it away."""
-        trust = source_weight(lesson.source)
-        self.n += sign
-        self.verified_n += sign * (lesson.source in VERIFIED)
-        self.success_n += sign * (lesson.reward >= SUCCESS_FROM)
-        self.weight += sign * trust
-        self.reward += sign * trust * lesson.reward
-
-    def include(self, tier: Tier, one: TierSum) -> None:
-        """Take in several lessons of one tier."""
-        trust = _TRUST[tier]
-        self.n += one.n
-        self.verified_n += one.n if tier is Tier.VERIFIED else 0
-        self.success_n += one.success_n
-        self.weight += trust * one.n
-        self.reward += trust * one.reward
+    def include(self, row: Rollup) -> None:
+        """Take in some lessons."""
+        self.n += row.n
+        self.verified_n += row.verified_n
+        self.success_n += row.success_n
+        self.weight += row.weight
+        self.reward += row.reward
 
     def is_as(self, other: "Sums") -> bool:
         """Whether both are of lessons that were judged alike, as far as sums tell."""
@@ -72,45 +50,58 @@ def source_weight(source: RewardSource) -> float:
     return weight(source, Status.OK)
 
 
-_TRUST: Final = {tier: source_weight(source) for tier, source in _SOURCE_OF.items()}
-
-
 def cell_of(lesson: Lesson | LessonSum) -> Cell:
     """What the router cannot tell apart."""
     return Cell(Arm(lesson.agent_type, lesson.model), Profile(lesson.task_type, lesson.complexity))
 
 
-class Folded:
-    """Lessons per day, cell and epoch."""
+def rollup_of(lesson: Lesson, epoch: float, sign: int = 1) -> Rollup:
+    """One lesson as one of that epoch, or with sign -1 what it is to take it away."""
+    trust = sign * source_weight(lesson.source)
+    return Rollup(
+        day=lesson.day,
+        cell=cell_of(lesson),
+        epoch=epoch,
+        n=sign,
+        verified_n=sign * (lesson.source in VERIFIED),
+        success_n=sign * (lesson.reward >= SUCCESS_FROM),
+        weight=trust,
+        reward=trust * lesson.reward,
+    )
 
-    def __init__(self, sums: Iterable[LessonSum]) -> None:
+
+class Folded:
+    """Lessons per cell, epoch and day."""
+
+    def __init__(self) -> None:
+        """No lessons yet."""
+        self._days: defaultdict[tuple[Cell, float], dict[int, Rollup]] = defaultdict(dict)
+
+    def include(self, sums: LessonSum) -> None:
         """Take in what a store has summed up."""
-        self._rows: dict[_Key, Sums] = {}
-        self.total: Final = Sums()
-        for one in sums:
-            row = self._rows.setdefault(_Key(one.day, cell_of(one), one.epoch), Sums())
-            for tier, tier_sum in one.tiers.items():
-                row.include(tier, tier_sum)
-                self.total.include(tier, tier_sum)
+        cell = cell_of(sums)
+        for tier, days in sums.tiers.items():
+            trust, is_verified = weight_of(tier), tier is Tier.VERIFIED
+            for day, n, reward, success_n in days:
+                verified_n = n if is_verified else 0
+                self._take(Rollup(day, cell, sums.epoch, n, verified_n, success_n, trust * n, trust * reward))
 
     def change(self, lesson: Lesson, epoch: float, sign: int) -> None:
         """Take in a lesson as one of that epoch, or with sign -1 take it away."""
-        self._rows.setdefault(_Key(lesson.day, cell_of(lesson), epoch), Sums()).change(lesson, sign)
-        self.total.change(lesson, sign)
+        self._take(rollup_of(lesson, epoch, sign))
 
     def rollups(self) -> list[Rollup]:
         """What the router learns from, in no particular order."""
-        return [
-            Rollup(
-                day=key.day,
-                cell=key.cell,
-                epoch=key.epoch,
-                n=row.n,
-                verified_n=row.verified_n,
-                success_n=row.success_n,
-                weight=row.weight,
-                reward=row.reward,
-            )
-            for key, row in self._rows.items()
-            if row.n > 0
-        ]
+        return [row for days in self._days.values() for row in days.values() if row.n > 0]
+
+    def total(self) -> Sums:
+        """Of all lessons."""
+        total = Sums()
+        for row in self.rollups():
+            total.include(row)
+        return total
+
+    def _take(self, row: Rollup) -> None:
+        days = self._days[row.cell, row.epoch]
+        before = days.get(row.day)
+        days[row.day] = before.plus(row) if before else row

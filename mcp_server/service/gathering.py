@@ -112,14 +112,14 @@ class Gathering:
         """What was done before the period: the measure of what is done now."""
         if not period:
             return []
-        newest = await self._store.newest(SpanFilter(agent_types=agents, until=since), EARLIER_LIMIT)
+        newest = await self._store.newest(SpanFilter(agent_types=agents, until=since), EARLIER_LIMIT, texts=False)
         if len(newest) < EARLIER_LIMIT:
             return newest
         found, known = {span.span_id: span for span in newest}, Counter(map(arm_of, newest))
         rare = [arm for arm, _ in Counter(map(arm_of, period)).most_common() if known[arm] < EARLIER_OF_ARM]
         for arm in rare[:EARLIER_ARMS]:
             question = SpanFilter(agent_types=frozenset({arm.agent_type}), model=arm.model, until=since)
-            found |= {span.span_id: span for span in await self._store.newest(question, EARLIER_OF_ARM)}
+            found |= {span.span_id: span for span in await self._store.newest(question, EARLIER_OF_ARM, texts=False)}
         left_out.append(
             f"of what came before, only the newest {EARLIER_LIMIT:,} delegations and some of each agent were looked at"
         )

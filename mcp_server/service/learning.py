@@ -1,7 +1,7 @@
 """What the router knows: lessons folded and fitted, and a watch on each arm, kept in step with a store."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final
 
 import anyio
@@ -12,7 +12,7 @@ from mcp_server.analysis.routing.forecasts import Router, Strategy
 from mcp_server.analysis.routing.hierarchy import HierarchicalRouter
 from mcp_server.analysis.routing.rollups import Count, History, history, is_stale
 from mcp_server.analysis.routing.watch import Watch, after_new_version, after_reward
-from mcp_server.service.folding import Folded, Sums, cell_of, source_weight
+from mcp_server.service.folding import Folded, Sums, cell_of, rollup_of, source_weight
 from storage.errors import StoreError
 from storage.lessons import ArmState, Learned, Lesson
 from storage.store import Lessons
@@ -64,6 +64,8 @@ class Learning:
         self._lock = anyio.Lock()
         self._is_behind = False
         """Whether there were more lessons than are learned from at once."""
+        self._folded: tuple[int, Folded] | None = None
+        """While it is behind: all lessons as the store has them since that version."""
 
     async def known(self) -> Fitted:
         """What is known now; fitted anew where enough has changed.
@@ -90,43 +92,62 @@ class Learning:
         fresh = await self._lessons.after(before.through, LESSONS_AT_ONCE)
         watches = _Watches(before.arms)
         if fresh:
-            await self._learn(before, fresh, watches)
+            folded = await self._learn(version, before, fresh, watches)
             if not await self._remember(before, fresh, watches):
                 self._through = None
                 return False
         else:
+            folded = None
             await self._look_again(before, watches)
-        await self._mark(version, fresh)
+        await self._mark(version, fresh, folded)
         return True
 
     async def _look_again(self, before: Learned, watches: "_Watches") -> None:
         """Nothing was judged for the first time: if anything changed, it was judged otherwise, or taken away."""
-        folded = Folded(await self._lessons.sums())
-        if self._through != before.through or not folded.total.is_as(self._seen):
+        folded = await self._read()
+        if self._through != before.through or not folded.total().is_as(self._seen):
             await self._fit(folded, watches)
-        self._seen, self._through = replace(folded.total), before.through
+        self._seen, self._through = folded.total(), before.through
 
-    async def _learn(self, before: Learned, fresh: Sequence[Lesson], watches: "_Watches") -> None:
-        """Forecast each lesson by what was known before it, then look at its reward."""
+    async def _learn(
+        self, version: int, before: Learned, fresh: Sequence[Lesson], watches: "_Watches"
+    ) -> Folded | None:
+        """Forecast each lesson by what was known before it, then look at its reward.
+
+        Returns:
+            All lessons with their new epochs, if they were read at all: a single one is looked at without the others.
+        """
         folded: Folded | None = None
         if self._through != before.through or len(fresh) > 1:
-            folded = Folded(await self._lessons.sums())
+            folded = await self._all(version)
             for lesson in fresh:
                 folded.change(lesson, lesson.epoch, -1)
             if self._through != before.through:
                 await self._fit(folded, watches)
-            self._seen = replace(folded.total)
+            self._seen = folded.total()
         for lesson in fresh:
             if folded is not None and self._is_stale() and self._seen.n >= _GROWTH * self._fitted.lessons_n:
                 await self._fit(folded, watches)
             cell = cell_of(lesson)
             expected = self._fitted.router.forecasts(cell.profile, [cell.arm])[cell.arm].p
             epoch = watches.look_at(lesson, expected)
-            self._seen.change(lesson, 1)
+            self._seen.include(rollup_of(lesson, epoch))
             if folded is not None:
                 folded.change(lesson, epoch, 1)
         if folded is not None:
             await self._fit(folded, watches)  # it was read anyhow
+        return folded
+
+    async def _all(self, version: int) -> Folded:
+        """All lessons; those that were left of the ones before, unless the store has changed since."""
+        left, self._folded = self._folded, None
+        return left[1] if left is not None and left[0] == version else await self._read()
+
+    async def _read(self) -> Folded:
+        sums, folded = await self._lessons.sums(), Folded()
+        while sums:
+            folded.include(sums.pop())  # one by one: the two together would be the most memory that learning takes
+        return folded
 
     async def _remember(self, before: Learned, fresh: Sequence[Lesson], watches: "_Watches") -> bool:
         learned = Learned(through=fresh[-1].number, arms=watches.changed())
@@ -139,17 +160,18 @@ class Learning:
         if is_ours:
             self._through = learned.through
             if self._is_stale():
-                await self._fit(Folded(await self._lessons.sums()), watches)
+                await self._fit(await self._read(), watches)
         return is_ours
 
-    async def _mark(self, version: int, fresh: Sequence[Lesson]) -> None:
-        """Remember which version of the store was looked at, if all of it was."""
+    async def _mark(self, version: int, fresh: Sequence[Lesson], folded: Folded | None) -> None:
+        """Remember which version of the store was looked at, if all of it was, and what saves reading it again."""
         self._is_behind = len(fresh) == LESSONS_AT_ONCE and not self._is_read_only
         self._version = version
         if fresh and not self._is_read_only:
             # What was learned just now is a change of the store itself; any other one is looked at next time.
             is_whole = not self._is_behind and await self._lessons.version() == version + 1
             self._version = version + 1 if is_whole else None
+        self._folded = (version + 1, folded) if self._is_behind and folded is not None else None
 
     def _is_stale(self) -> bool:
         return is_stale(self._fitted.lessons_n, self._seen.n)

@@ -1,4 +1,4 @@
-"""Connections of one SQLite file: one that writes, others that read, opened when first needed."""
+"""Connections of one SQLite file: one that writes, one that reads, opened when first needed; others for long looks."""
 
 import errno
 import os
@@ -22,9 +22,10 @@ if TYPE_CHECKING:
 Result = TypeVar("Result")
 
 BUSY_TIMEOUT_S: Final = 5.0
-_READERS: Final = 2
 _CLOSE_LIMIT_S: Final = 5.0
-_CACHE_KIB: Final = 8 * 1024
+_CACHE_KIB: Final = 512
+"""Of each connection. A larger one spares copies of what the system's own cache holds once for all processes: at a
+million spans 8 MiB were hardly faster, and every connection of every server has one."""
 _PRAGMAS: Final = (
     "pragma foreign_keys = on",
     "pragma page_size = 8192",  # a span of 3 kB wastes a fifth of a 4 kB page; 16 kB pages slow single writes down
@@ -87,8 +88,10 @@ class Thread(aiosqlite.Connection):
 
     async def run(self, work: Callable[[sqlite3.Connection], Result]) -> Result:
         """`work` on the thread, after what was sent before. It runs to its end even if the caller is cancelled."""
-        result: Result = await self._execute(work, self._conn)  # type: ignore[no-untyped-call]
-        return result
+        # What the thread returned, it holds until its next work, however large.
+        results: list[Result] = []
+        await self._execute(lambda connection: results.append(work(connection)), self._conn)  # type: ignore[no-untyped-call]
+        return results.pop()
 
 
 class Engine:
@@ -101,8 +104,7 @@ class Engine:
         self._synchronous = synchronous
         self._busy_timeout_s = busy_timeout_s
         self._writer: Thread | None = None
-        self._readers: list[Thread] = []
-        self._turn = 0
+        self._reader: Thread | None = None
         self._file: tuple[int, int] | None = None
         self._stale = False
         self._opening = anyio.Lock()
@@ -129,7 +131,7 @@ class Engine:
 
     async def read(self, work: Callable[[sqlite3.Connection], Result]) -> Result:
         """Run `work` on one snapshot of the data."""
-        return await self._run(await self._reader(), partial(_on_a_snapshot, work=work))
+        return await self._run(await self._reading(), partial(_on_a_snapshot, work=work))
 
     async def apart(self, work: Callable[[sqlite3.Connection], Result]) -> Result:
         """Run `work` on one snapshot and on a connection of its own: for what takes long."""
@@ -172,15 +174,13 @@ class Engine:
                 raise
             # What may not be written may still be read.
 
-    async def _reader(self) -> Thread:
+    async def _reading(self) -> Thread:
         await self._readable()
         async with self._opening:
             await self._keep_up()
-            self._turn += 1
-            if len(self._readers) < _READERS:
-                self._readers.append(await self._open(self._open_reader))
-                return self._readers[-1]
-            return self._readers[self._turn % _READERS]
+            if self._reader is None:
+                self._reader = await self._open(self._open_reader)
+            return self._reader
 
     async def _keep_up(self) -> None:
         """Let go of a file that was deleted or replaced under us, and of one that was damaged."""
@@ -205,10 +205,10 @@ class Engine:
 
     async def _disconnect(self) -> None:
         with anyio.CancelScope(shield=True):
-            for thread in (*self._readers, self._writer):
+            for thread in (self._reader, self._writer):
                 if thread is not None:
                     await thread.close()
-        self._readers, self._writer, self._stale = [], None, False
+        self._reader, self._writer, self._stale = None, None, False
 
     def _open_writer(self) -> sqlite3.Connection:
         make_private_file(self.path)

@@ -2,17 +2,22 @@
 
 import json
 import sqlite3
-from collections.abc import Sequence
-from typing import Final
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
 
-from storage.lessons import ArmState, Learned, Lesson, LessonSum, Taught, TierSum
+from storage.lessons import ArmState, DaySum, Learned, Lesson, LessonSum, Taught
 from storage.sqlite import lesson_words, rows
 from storage.sqlite.lessons import PLACE, SUM_KEY, SUMS
 from storage.sqlite.rollups import MICRO
-from storage.vocabulary import Level, RewardSource
+from storage.vocabulary import Level, RewardSource, Tier
+
+_ALIKE: Final = tuple(name for name in SUM_KEY if name != "day")
+_DAY: Final = len(_ALIKE)
+_PLACES: Final = tuple((tier, _DAY + 1 + place) for tier, place in PLACE.items())
 
 _VERSION: Final = "select version from lesson_state"
-_SUMS: Final = f"select {', '.join((*SUM_KEY, *SUMS))} from lesson_sum order by id"
+_SUMS: Final = f"select {', '.join((*_ALIKE, 'day', *SUMS))} from lesson_sum order by id"
 _AFTER: Final = "select * from lesson where number > :number order by number limit :limit"
 _NUMBERED: Final = "select * from lesson where number in (select value from json_each(:numbers)) order by number"
 _THROUGH: Final = "select learned_through from lesson_state"
@@ -26,9 +31,16 @@ def version(connection: sqlite3.Connection) -> int:
 
 def sums(connection: sqlite3.Connection) -> list[LessonSum]:
     """All lessons, summed up."""
-    found = connection.execute(_SUMS).fetchall()
+    found: defaultdict[tuple[Any, ...], dict[Tier, list[DaySum]]] = defaultdict(dict)
     with rows.reading("a sum of lessons"):
-        return [_sum(row) for row in found]
+        # There are tens of thousands of rows: none is kept, and columns are much faster by places than by names.
+        for row in connection.execute(_SUMS):
+            tiers = found[row[:_DAY]]
+            for tier, place in _PLACES:
+                if row[place]:
+                    day = DaySum(row[_DAY], row[place], row[place + 1] / MICRO, row[place + 2])
+                    tiers.setdefault(tier, []).append(day)
+        return [_sum(alike, tiers) for alike, tiers in found.items()]
 
 
 def after(connection: sqlite3.Connection, number: int, limit: int) -> list[Lesson]:
@@ -51,22 +63,10 @@ def holding(connection: sqlite3.Connection, words: Sequence[str], limit: int) ->
     return [Taught(lessons[number], text) for number, text in texts.items()]
 
 
-def _sum(row: sqlite3.Row) -> LessonSum:
-    # There are tens of thousands of rows: columns are much faster by their places than by their names.
-    day, agent_type, model, task_type, complexity, epoch, *sums = row
-    return LessonSum(
-        day=day,
-        agent_type=agent_type,
-        model=model,
-        task_type=task_type,
-        complexity=None if complexity is None else Level(complexity),
-        epoch=epoch,
-        tiers={
-            tier: TierSum(sums[place], sums[place + 1] / MICRO, sums[place + 2])
-            for tier, place in PLACE.items()
-            if sums[place]
-        },
-    )
+def _sum(alike: tuple[Any, ...], tiers: Mapping[Tier, Sequence[DaySum]]) -> LessonSum:
+    named = dict(zip(_ALIKE, alike, strict=True))
+    level = named.pop("complexity")
+    return LessonSum(**named, complexity=None if level is None else Level(level), tiers=tiers)
 
 
 def _lessons(found: Sequence[sqlite3.Row]) -> list[Lesson]:

@@ -27,6 +27,9 @@ _OUTLINES: Final = """
     from span join span_text using (id)
     where id in (select value from json_each(:ids)) order by started_us desc, id desc
 """
+_NARROW: Final = """
+    select * from span where id in (select value from json_each(:ids)) order by started_us desc, id desc
+"""
 _SCAN: Final = "select * from span join span_text using (id) where id > :after_id and "
 _OLDEST_NUMBER_FIRST: Final = " order by id limit :limit"
 _LARGEST: Final = {
@@ -74,12 +77,14 @@ def _table(question: SpanFilter, *, common_words: bool) -> str:
     return f"span indexed by {'delegation_by_filter' if is_filtered else 'delegation_by_start'}"
 
 
-def newest(connection: sqlite3.Connection, question: SpanFilter, limit: int) -> list[Span]:
-    """The newest spans that match, with the heads of their tasks and their tool sequences."""
+def newest(connection: sqlite3.Connection, question: SpanFilter, limit: int, *, texts: bool) -> list[Span]:
+    """The newest spans that match; with texts, these are the heads of their tasks and their tool sequences."""
     condition, parameters = conditions.where(question)
     found = connection.execute(_PAGE + condition + _NEWEST_FIRST, parameters | {"limit": limit}).fetchall()
-    whole = connection.execute(_OUTLINES, {"ids": json.dumps([row["id"] for row in found])})
-    return [_with_head(rows.span_of(row, texts=True)) for row in whole]
+    ids = {"ids": json.dumps([row["id"] for row in found])}
+    if not texts:
+        return [rows.span_of(row, texts=False) for row in connection.execute(_NARROW, ids)]
+    return [_with_head(rows.span_of(row, texts=True)) for row in connection.execute(_OUTLINES, ids)]
 
 
 def scan(connection: sqlite3.Connection, question: SpanFilter, request: PageRequest) -> Page[Span]:

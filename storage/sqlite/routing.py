@@ -29,7 +29,8 @@ class SqliteLessons:
         return await self._read(lesson_reading.version)
 
     async def sums(self) -> list[LessonSum]:
-        return await self._read(lesson_reading.sums)
+        # A long look, during which others read on.
+        return await self._read(lesson_reading.sums, apart=True)
 
     async def after(self, number: int, limit: int) -> list[Lesson]:
         return await self._read(partial(lesson_reading.after, number=number, limit=limit))
@@ -46,16 +47,18 @@ class SqliteLessons:
     async def holding(self, words: Sequence[str], limit: int) -> list[Taught]:
         return await self._read(partial(lesson_reading.holding, words=words, limit=limit))
 
-    async def _read(self, work: Callable[[sqlite3.Connection], Result]) -> Result:
+    async def _read(self, work: Callable[[sqlite3.Connection], Result], *, apart: bool = False) -> Result:
+        read = self._engine.apart if apart else self._engine.read
+
         def if_built(connection: sqlite3.Connection) -> tuple[bool, Result]:
             return lessons.is_built(connection), work(connection)
 
-        is_built, result = await self._engine.read(if_built)
+        is_built, result = await read(if_built)
         if not is_built:
             # A database from before there were lessons is looked through once, by whoever asks first.
             with suppress(StoreReadOnly):
                 await self._engine.write(lessons.build)
-                return await self._engine.read(work)
+                return await read(work)
         return result
 
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
+from functools import lru_cache
 from typing import Any, Final
 
 from storage.fields import within_limit
@@ -22,11 +23,15 @@ _MICROSECOND: Final = timedelta(microseconds=1)
 _MOST_BYTES_PER_CHAR: Final = 4  # in UTF-8
 
 _AS_THEY_ARE: Final = (
-    "span_id", "session_id", "parent_span_id", "name", "agent_type", "agent_id", "tool_use_id", "agent_version",
-    "model", "effort", "client", "project", "branch", "task_type", "guessed_type", "guessed_by", "duration_ms",
+    "span_id", "session_id", "parent_span_id", "name", "agent_id", "tool_use_id", "duration_ms",
     "tool_call_count", "tool_error_count", "input_tokens", "output_tokens", "cache_read_tokens",
     "cache_write_5m_tokens", "cache_write_1h_tokens", "cost_usd", "subtree_cost_usd", "reward",
 )  # fmt: skip
+_FEW: Final = (
+    "agent_type", "agent_version", "model", "effort", "client", "project", "branch", "task_type", "guessed_type",
+    "guessed_by",
+)  # fmt: skip
+"""Columns in which thousands of rows have a handful of values."""
 _WORDS: Final[Mapping[str, Mapping[str, StrEnum]]] = {
     name: {word.value: word for word in words}
     for name, words in {
@@ -36,7 +41,7 @@ _WORDS: Final[Mapping[str, Mapping[str, StrEnum]]] = {
 }  # fmt: skip
 _TIMES: Final = {"started_at": "started_us", "ended_at": "ended_us", "observed_at": "observed_us"}
 
-SPAN_COLUMNS: Final = (*_AS_THEY_ARE, *_WORDS, *_TIMES.values(), "stamps")
+SPAN_COLUMNS: Final = (*_AS_THEY_ARE, *_FEW, *_WORDS, *_TIMES.values(), "stamps")
 TEXT_COLUMNS: Final = ("task", "output", "error", "tool_sequence", "attributes")
 
 
@@ -94,7 +99,7 @@ def unpack_head(blob: bytes | None, chars: int) -> str | None:
 def span_row(version: Version) -> dict[str, Any]:
     """What the table `span` holds of a version, by column."""
     span = version.span
-    row: dict[str, Any] = {name: getattr(span, name) for name in (*_AS_THEY_ARE, *_WORDS)}
+    row: dict[str, Any] = {name: getattr(span, name) for name in (*_AS_THEY_ARE, *_FEW, *_WORDS)}
     row["started_us"] = microseconds(span.started_at)
     row["ended_us"] = None if span.ended_at is None else microseconds(span.ended_at)
     row["observed_us"] = microseconds(version.stamp[1])
@@ -134,6 +139,8 @@ def _read(row: sqlite3.Row | Mapping[str, Any], *, texts: bool) -> dict[str, Any
     # By name a row is searched from its first column on, each time.
     held = dict(zip(row.keys(), row, strict=True)) if isinstance(row, sqlite3.Row) else row
     values: dict[str, Any] = {name: held[name] for name in _AS_THEY_ARE}
+    for name in _FEW:
+        values[name] = _kept_once(held[name])
     for name, words in _WORDS.items():
         word = held[name]
         values[name] = None if word is None else words[word]
@@ -142,11 +149,19 @@ def _read(row: sqlite3.Row | Mapping[str, Any], *, texts: bool) -> dict[str, Any
         values[name] = None if us is None else time_of(us)
     if texts:
         values["task"], values["output"], values["error"] = unpack(held["task"]), unpack(held["output"]), held["error"]
-        values["tool_sequence"] = tuple(json.loads(held["tool_sequence"])) if held["tool_sequence"] else ()
+        values["tool_sequence"] = (
+            tuple(map(_kept_once, json.loads(held["tool_sequence"]))) if held["tool_sequence"] else ()
+        )
         values["attributes"] = dict(json.loads(held["attributes"])) if held["attributes"] else {}
     else:
         values |= {"task": None, "output": None, "error": None, "tool_sequence": (), "attributes": {}}
     return values
+
+
+@lru_cache(maxsize=500)
+def _kept_once(word: str | None) -> str | None:
+    """The word itself, but the same object for all spans that are read: of thousands each would have its own."""
+    return word
 
 
 def _span(values: dict[str, Any]) -> Span:

@@ -87,8 +87,8 @@ class SqliteStore:
     async def find(self, question: SpanFilter, page: PageRequest) -> Page[Span]:
         return await self._engine.read(partial(listing.find, question=question, request=page))
 
-    async def newest(self, question: SpanFilter, limit: int) -> list[Span]:
-        return await self._engine.read(partial(listing.newest, question=question, limit=limit))
+    async def newest(self, question: SpanFilter, limit: int, *, texts: bool = True) -> list[Span]:
+        return await self._engine.read(partial(listing.newest, question=question, limit=limit, texts=texts))
 
     async def scan(self, question: SpanFilter, page: PageRequest) -> Page[Span]:
         return await self._engine.read(partial(listing.scan, question=question, request=page))

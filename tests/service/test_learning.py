@@ -9,7 +9,7 @@ import pytest
 from mcp_server.analysis.routing.arms import Arm, Profile
 from mcp_server.service.learning import LESSONS_AT_ONCE, Learning
 from storage.errors import StoreReadOnly
-from storage.lessons import Learned
+from storage.lessons import Learned, LessonSum
 from storage.queries import Batch
 from storage.store import Lessons, Store
 from tests.factories import a_reward, a_span, at
@@ -104,6 +104,39 @@ async def test_of_many_lessons_some_are_learned_from_before_each_answer(store: S
     assert first.lessons_n == len(numbers), "they count all the same"
     await learning.caught_up()
     assert (await store.lessons.learned()).through == numbers[-1]
+
+
+class _Counted:
+    """Lessons, with how often all of them were read; implements `Lessons`."""
+
+    def __init__(self, lessons: Lessons) -> None:
+        self._lessons = lessons
+        self.read_n = 0
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._lessons, name)
+
+    async def sums(self) -> list[LessonSum]:
+        self.read_n += 1
+        return await self._lessons.sums()
+
+
+@pytest.mark.parametrize(
+    ("value", "read_n"),
+    [pytest.param(None, 1, id="nobody judged otherwise meanwhile"), pytest.param(0.0, 2, id="all judged otherwise")],
+)
+async def test_many_lessons_are_read_once_unless_they_change(store: Store, value: float | None, read_n: int) -> None:
+    rewards = [a_reward(span_id=f"many-{place}", value=1.0) for place in range(LESSONS_AT_ONCE + 10)]
+    await store.add(Batch(spans=[a_span(span_id=reward.span_id) for reward in rewards], rewards=rewards))
+    lessons = _Counted(store.lessons)
+    learning = Learning(cast("Lessons", lessons))
+    await learning.known()
+    if value is not None:
+        again = [a_reward(span_id=reward.span_id, value=value, given_at=at(9000)) for reward in rewards]
+        await store.add(Batch(rewards=again))
+    found = await learning.caught_up()
+    assert lessons.read_n == read_n
+    assert found.history.total.success_n == (len(rewards) if value is None else 0)
 
 
 async def test_several_processes_learn_each_lesson_once(store: Store) -> None:

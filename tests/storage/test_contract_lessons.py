@@ -1,11 +1,11 @@
 """Lessons: which delegations teach, what they add up to, what was learned of them, and how they are found."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
 
-from storage.lessons import ArmState, Learned, Lesson, LessonSum, Taught, TierSum
+from storage.lessons import ArmState, DaySum, Learned, Lesson, LessonSum, Taught
 from storage.queries import Batch
 from storage.records import Reward
 from storage.store import Store
@@ -34,7 +34,7 @@ async def ids(store: Store) -> list[str]:
     return [one.span_id for one in await every(store)]
 
 
-def tiers(found: list[LessonSum]) -> dict[Tier, TierSum]:
+def tiers(found: list[LessonSum]) -> dict[Tier, Sequence[DaySum]]:
     """Of the one sum there is."""
     (one,) = found
     return dict(one.tiers)
@@ -53,8 +53,8 @@ async def test_a_judged_delegation_is_a_lesson_with_all_that_a_router_asks(store
     ]  # fmt: skip
     assert await store.lessons.sums() == [
         LessonSum(
-            day=NOON_DAY + 1, agent_type="Explore", model="large", task_type="search", complexity=Level.LOW, epoch=0.0,
-            tiers={Tier.VERIFIED: TierSum(1, 0.7, 0)},
+            agent_type="Explore", model="large", task_type="search", complexity=Level.LOW, epoch=0.0,
+            tiers={Tier.VERIFIED: [DaySum(NOON_DAY + 1, 1, 0.7, 0)]},
         )
     ]  # fmt: skip
 
@@ -84,11 +84,15 @@ async def test_lessons_that_are_alike_add_up_by_tier(store: Store) -> None:
         [(1.0, RewardSource.HUMAN), (0.75, RewardSource.TEST), (0.5, RewardSource.VERIFIER), (0.1, RewardSource.MODEL)]
     ):
         await judge(store, f"s{number}", value, source=source, session_id=f"session-{number}")
-    assert tiers(await store.lessons.sums()) == {Tier.VERIFIED: TierSum(3, 2.25, 2), Tier.MODEL: TierSum(1, 0.1, 0)}
+    today = {Tier.VERIFIED: DaySum(NOON_DAY, 3, 2.25, 2), Tier.MODEL: DaySum(NOON_DAY, 1, 0.1, 0)}
+    assert tiers(await store.lessons.sums()) == {tier: [one] for tier, one in today.items()}
     await judge(store, "other day", ended_at=at(DAY_S))
+    assert sorted(tiers(await store.lessons.sums())[Tier.VERIFIED]) == [
+        today[Tier.VERIFIED], DaySum(NOON_DAY + 1, 1, 1.0, 1)
+    ]  # fmt: skip
     await judge(store, "other type", task_type="docs")
     await judge(store, "other arm", model="large")
-    assert len(await store.lessons.sums()) == 4
+    assert len(await store.lessons.sums()) == 3
 
 
 async def test_numbers_follow_the_ends_within_a_batch_and_the_batches_otherwise(store: Store) -> None:
@@ -113,7 +117,7 @@ async def test_another_judgement_changes_the_lesson_on_its_day_and_keeps_its_num
     await store.add(Batch(rewards=[a_reward(span_id="one", value=1.0, given_at=at(40 * DAY_S))]))
     (lesson,) = await every(store)
     assert (lesson.number, lesson.reward, lesson.source, lesson.day) == (1, 1.0, RewardSource.HUMAN, NOON_DAY)
-    assert tiers(await store.lessons.sums()) == {Tier.VERIFIED: TierSum(1, 1.0, 1)}
+    assert tiers(await store.lessons.sums()) == {Tier.VERIFIED: [DaySum(NOON_DAY, 1, 1.0, 1)]}
     assert await store.lessons.version() > version
 
 

@@ -112,6 +112,8 @@ async def test_the_newest_are_those_that_find_shows_without_their_long_texts(sto
         page = await store.find(question, PageRequest(limit=4))
         expected = [span.model_copy(update={"output": None, "error": None, "attributes": {}}) for span in page.items]
         assert await store.newest(question, 4) == expected
+        narrow = [span.model_copy(update={"task": None, "tool_sequence": ()}) for span in expected]
+        assert await store.newest(question, 4, texts=False) == narrow
     assert await store.newest(SpanFilter(agent_types=frozenset()), 4) == []
     await store.add(Batch(spans=[a_span(agent_type="Plan", task="x" * 9999)]))
     (cut,) = await store.newest(SpanFilter(agent_types=frozenset({"Plan"})), 4)

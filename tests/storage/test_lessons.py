@@ -12,7 +12,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from storage.lessons import ArmState, Learned, TierSum
+from storage.lessons import ArmState, DaySum, Learned
 from storage.queries import Batch
 from storage.records import Span
 from storage.sqlite import common_words, lesson_reading, lesson_words, lessons, migrate, rows, upkeep, writing
@@ -223,7 +223,7 @@ def test_two_lessons_of_one_delegation_become_one() -> None:
         (lesson,) = lesson_reading.after(connection, 0, 10)
         assert (lesson.span_id, lesson.reward) == ("captured", 1.0)
         (found,) = lesson_reading.sums(connection)
-        assert found.tiers == {Tier.VERIFIED: TierSum(1, 1.0, 1)}
+        assert found.tiers == {Tier.VERIFIED: [DaySum(lesson.day, 1, 1.0, 1)]}
         assert lesson_words.vocabulary(connection, ["it", "that"], CommonWords()).frequencies == {"that": 1}
 
 

@@ -91,7 +91,7 @@ class Advised:
         self._near = None
         for row in rolled_up([replace(judged, epoch=watch.epoch)]):
             key = row.day, row.cell, row.epoch
-            self._rollups[key] = row + self._rollups[key] if key in self._rollups else row
+            self._rollups[key] = row.plus(self._rollups[key]) if key in self._rollups else row
 
     def _arms(self) -> list[Arm]:
         return sorted(self._watches, key=by_name)

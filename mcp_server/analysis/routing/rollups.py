@@ -44,13 +44,15 @@ class Judged:
     """That of its arm when it was judged."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rollup:
-    """The sums of one cell in one day and epoch, over delegations of positive weight."""
+class Rollup(NamedTuple):
+    """The sums of one cell in one day and epoch, over delegations of positive weight.
+
+    A tuple, since there are tens of thousands of them at once.
+    """
 
     day: int
     cell: Cell
-    epoch: float = 0.0
+    epoch: float
     n: int
     verified_n: int
     success_n: int
@@ -60,17 +62,17 @@ class Rollup:
     reward: float
     """Sum of weight x reward."""
 
-    def __add__(self, other: "Rollup") -> "Rollup":
+    def plus(self, other: "Rollup") -> "Rollup":
         """Both, of the same cell, day and epoch."""
         return Rollup(
-            day=self.day,
-            cell=self.cell,
-            epoch=self.epoch,
-            n=self.n + other.n,
-            verified_n=self.verified_n + other.verified_n,
-            success_n=self.success_n + other.success_n,
-            weight=self.weight + other.weight,
-            reward=self.reward + other.reward,
+            self.day,
+            self.cell,
+            self.epoch,
+            self.n + other.n,
+            self.verified_n + other.verified_n,
+            self.success_n + other.success_n,
+            self.weight + other.weight,
+            self.reward + other.reward,
         )
 
 

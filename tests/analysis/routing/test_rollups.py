@@ -95,17 +95,6 @@ def test_sums_kept_in_steps_are_those_of_all_at_once(seed: int, n: int, cut: int
     for part in (log[:cut], log[cut:]):
         for row in rolled_up(part):
             key = (row.day, row.cell, row.epoch)
-            merged[key] = _plus(merged[key], row) if key in merged else row
+            merged[key] = merged[key].plus(row) if key in merged else row
     shuffled = random.Random(seed).sample(list(merged.values()), len(merged))
     assert history(shuffled) == history(rolled_up(log))
-
-
-def _plus(one: Rollup, other: Rollup) -> Rollup:
-    return replace(
-        one,
-        n=one.n + other.n,
-        verified_n=one.verified_n + other.verified_n,
-        success_n=one.success_n + other.success_n,
-        weight=one.weight + other.weight,
-        reward=one.reward + other.reward,
-    )
