@@ -28,7 +28,7 @@ from typing import Any, Final
 import peer_servers
 import spans
 import wire
-from measuring import HERE, Clock, Report, arguments
+from measuring import HERE, Clock, Floor, Report, arguments
 from peer_servers import Peer
 from spans import SPANS_PER_TRAJECTORY, Row
 
@@ -75,18 +75,18 @@ class Contest:
         self.trajectories = count
         self.spans = count * SPANS_PER_TRAJECTORY
         self.durable_per_s: dict[int, float] = {}
-        """By how many trajectories a request holds."""
+        self.cpu_ms: dict[int, float] = {}
+        """For one span; both by how many trajectories a request holds."""
         self.trace: Clock
         self.sums: Clock
 
     def kept(self, report: Report, size: int, seconds: float, cpu_s: float, ours: "Contest | None") -> None:
         """Report what it took to keep all spans, `size` trajectories in a request."""
         self.durable_per_s[size] = self.spans / seconds
-        report.amount(f"durable spans/s, {self.way(size)}", self.durable_per_s[size], "spans/s")
-        if ours is not None:
-            ratio = ours.durable_per_s[size] / self.durable_per_s[size]
-            report.amount(f"ours keeps so many times as many, {self.way(size)}", ratio, "")
-        report.amount(f"CPU of the server for one span, {self.way(size)}", cpu_s * 1e3 / self.spans, "ms")
+        self.cpu_ms[size] = cpu_s * 1e3 / self.spans
+        rate, cpu = (Floor("ours", held[size]) for held in (ours.durable_per_s, ours.cpu_ms)) if ours else (None, None)
+        report.amount(f"durable spans/s, {self.way(size)}", self.durable_per_s[size], "spans/s", rate)
+        report.amount(f"CPU of the server for one span, {self.way(size)}", self.cpu_ms[size], "ms", cpu)
 
     def way(self, size: int) -> str:
         """How spans are sent, and to whom."""
