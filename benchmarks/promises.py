@@ -36,6 +36,12 @@ class Promise:
 _START: Final = "start to first answer: at most 150 ms over a bare server of the SDK"
 _RECORD: Final = "`record_spans` with one span over stdio: at most 1 ms over the SDK's echo"
 _ONE: Final = "one trajectory of 20 spans: p95 at most {limit} ms {where}"
+_SEARCH: Final = "`search_delegations` by {how}: p95 at most {limit} ms"
+_BY_FILTERS: Final = (
+    "the newest", "one agent's failures", "one model in a project, last week", "all that cost much",
+)  # fmt: skip
+_BY_WORDS: Final = ("a word that occurs once", "a word that is everywhere", "two words of one agent")
+_BY_TASK: Final = ("similar tasks",)
 _MEMORY: Final = "memory of a serving process: at most 100 MB"
 _OVER: Final = "median_over_floor_ms"
 
@@ -69,6 +75,18 @@ PROMISES: Final = (
     Promise(
         _ONE.format(limit=10, where="over stdio"),
         "trajectory", "get_trajectory over stdio, {largest} spans", "p95_ms", 10, "ms", "echo over stdio, same SDK",
+    ),
+    *(
+        Promise(
+            _SEARCH.format(how=how, limit=limit), "search_and_stats", f"{door}, {search}, {{largest}} spans", "p95_ms",
+            limit, "ms",
+        )
+        for how, door, limit, searches in (
+            ("filters", "Store.find", 50, _BY_FILTERS),
+            ("words", "Store.find", 150, _BY_WORDS),
+            ("similar task", "Reporting.search", 150, _BY_TASK),
+        )
+        for search in searches
     ),
     Promise(
         "`get_stats` by agent x model x task type, 30 days: p95 at most 50 ms",

@@ -36,6 +36,7 @@ _PAGE: Final = 20
 _LONG_S: Final = 10.0  # no question is asked for longer
 _LEAST: Final = 5  # but so many times in any case
 _MONTH: Final = timedelta(days=30)
+_MUCH_USD: Final = 0.5  # one delegation in some thousands
 
 _FROM: Final = " from span where kind = 'delegation'"
 _NEWEST: Final = f" order by started_us desc, id desc limit {_PAGE}"
@@ -82,6 +83,9 @@ def searches(count: int, delegations: int, chance: random.Random) -> Iterator[Se
         SpanFilter(model=spans.MODELS[1], project="/home/user/project-3", since=week),
         " and model = :model and project = '/home/user/project-3' and started_us >= :since",
         {"model": spans.MODELS[1], "since": int(week.timestamp() * 1e6)},
+    )
+    yield Search(
+        "all that cost much", SpanFilter(min_cost_usd=_MUCH_USD), " and cost_usd >= :much", {"much": _MUCH_USD}
     )
     yield Search("a word that occurs once", SpanFilter(words=word), _WORDS, {"words": f'"{word}"'})
     yield Search("a word that is everywhere", SpanFilter(words="rollback"), _WORDS, {"words": '"rollback"'})
