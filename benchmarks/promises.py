@@ -41,7 +41,7 @@ _BY_FILTERS: Final = (
     "the newest", "one agent's failures", "one model in a project, last week", "all that cost much",
 )  # fmt: skip
 _BY_WORDS: Final = ("a word that occurs once", "a word that is everywhere", "two words of one agent")
-_BY_TASK: Final = ("similar tasks",)
+_BY_TASK: Final = ("similar tasks", "similar tasks, first of a process")
 _MEMORY: Final = "memory of a serving process: at most 100 MB"
 _OVER: Final = "median_over_floor_ms"
 

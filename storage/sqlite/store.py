@@ -59,7 +59,7 @@ class SqliteStore:
         self._engine = engine
         self._lessons = SqliteLessons(engine)
         self._decisions = SqliteDecisions(engine)
-        self._common = CommonWords()
+        self._common = CommonWords("delegation")
 
     @property
     def lessons(self) -> SqliteLessons:
@@ -119,7 +119,10 @@ class SqliteStore:
         return await self._engine.read(partial(rollup_groups.compare, question=question, other=other, by=by))
 
     async def vocabulary(self, words: Sequence[str]) -> Vocabulary:
-        return await self._engine.read(partial(similar.vocabulary, words=words, common=self._common))
+        found = await self._engine.read(partial(similar.vocabulary, words=words, common=self._common))
+        if self._common.are_unsaved:
+            await self._engine.write_if_free(self._common.save)
+        return found
 
     async def holding(self, words: Sequence[str], question: SpanFilter, limit: int) -> list[TaskHead]:
         return await self._engine.read(partial(similar.holding, words=words, question=question, limit=limit))
