@@ -118,6 +118,9 @@ class SqliteStore:
     ) -> tuple[list[Group], list[Essence]]:
         return await self._engine.read(partial(rollup_groups.compare, question=question, other=other, by=by))
 
+    async def verified_n(self) -> int:
+        return await self._engine.read(rollup_groups.verified_n)
+
     async def vocabulary(self, words: Sequence[str]) -> Vocabulary:
         found = await self._engine.read(partial(similar.vocabulary, words=words, common=self._common))
         if self._common.are_unsaved:
