@@ -24,6 +24,7 @@ _ANSWER_LIMIT_S: Final = 300.0
 _STOP_LIMIT_S: Final = 30.0
 _QUIET_SHARE: Final = 0.05
 _FULL_WAIT_S: Final = 0.5
+_IDLE_S: Final = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +98,7 @@ class Server:
     def __init__(self, group: int, port: int) -> None:
         self._group = group
         self._connection = http.client.HTTPConnection("127.0.0.1", port, timeout=_ANSWER_LIMIT_S)
+        self._used_at = time.monotonic()
 
     def cpu_s(self) -> float:
         """CPU seconds used so far by those of its processes that still run, to a hundredth of a second."""
@@ -121,7 +123,6 @@ class Server:
             return used < _QUIET_SHARE
 
         wait(is_quiet, _START_LIMIT_S, "the server does not come to rest")
-        self.close()  # it may have done so at its end; the next question opens it again
 
     def get(self, path: str) -> bytes:
         """The answer."""
@@ -143,9 +144,13 @@ class Server:
         self._connection.close()
 
     def _ask(self, method: str, path: str, body: bytes | None, headers: Mapping[str, str]) -> tuple[int, bytes]:
+        if time.monotonic() - self._used_at > _IDLE_S:
+            self.close()  # before the server does so; asking opens it again
         self._connection.request(method, path, body, headers)
         answer = self._connection.getresponse()
-        return answer.status, answer.read()
+        found = answer.read()
+        self._used_at = time.monotonic()
+        return answer.status, found
 
 
 @contextmanager

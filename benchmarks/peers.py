@@ -4,7 +4,8 @@ Each gets the same spans in requests of the same size through its own door: ours
 the OpenTelemetry protocol over HTTP on loopback. A request holds one trajectory of 20 spans, as it ends, or 500 spans,
 as the batch processor of OpenTelemetry collects them, which both peers advise. Durable is a span when another process
 finds it in the file. Then each is asked for one trajectory with all texts through its own interface, and for sums by
-agent and model: ours by `get_stats`, the others by SQL on their files, which is the fastest that they have.
+agent and model: ours by `get_stats`, the others by SQL on their files, which is the fastest that they have. Ours and
+one of them work in turns, from empty files, so that other load meets both alike.
 
 They are no part of the project; name the folders of their virtual environments:
 
@@ -19,8 +20,7 @@ import random
 import sqlite3
 import subprocess
 import tempfile
-import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any, Final
@@ -28,14 +28,15 @@ from typing import Any, Final
 import peer_servers
 import spans
 import wire
-from measuring import HERE, Clock, Floor, Report, arguments
+from measuring import HERE, Clock, Report, arguments
 from peer_servers import Peer
 from spans import SPANS_PER_TRAJECTORY, Row
 
 _SIZES: Final = (1, 25)
 """Trajectories in a request. OpenTelemetry's batch processor sends up to 512 spans, `record_spans` takes up to 500."""
 _DURABLE_LIMIT_S: Final = 1800.0
-_SUMS_ASKED: Final = 5
+_TURNS: Final = 5
+_SUMS_ASKED: Final = 10
 _WHOLE: Final = {"detail": "full", "max_chars": 200_000}
 _LEAST_CHARS: Final = 4_000
 """Of an output."""
@@ -58,129 +59,99 @@ def main() -> None:
     chance = random.Random(3)
     wanted = [spans.session_id(chance.randrange(count)) for _ in range(given.calls)]
     with tempfile.TemporaryDirectory(prefix="peers-", dir=given.dir) as folder:
-        ours = Contest("ours", count)
-        ask_ours(report, Path(folder), ours, wanted)
         for environment, peer in ((given.phoenix, peer_servers.PHOENIX), (given.mlflow, peer_servers.MLFLOW)):
             if environment is not None:
                 report.note(f"{peer.name} {peer_servers.version(peer, environment)}")
-                ask_peer(report, Path(folder), peer, environment=environment.resolve(), wanted=wanted, ours=ours)
+                for size in _SIZES:
+                    place = Path(folder) / peer.name / str(size)
+                    place.mkdir(parents=True)
+                    questions = wanted if size == _SIZES[-1] else []
+                    compare(report, place, peer, environment.resolve(), count=count, size=size, wanted=questions)
     report.save()
 
 
-class Contest:
-    """What is timed of one product."""
-
-    def __init__(self, name: str, count: int) -> None:
-        self.name = name
-        self.trajectories = count
-        self.spans = count * SPANS_PER_TRAJECTORY
-        self.durable_per_s: dict[int, float] = {}
-        self.cpu_ms: dict[int, float] = {}
-        """For one span; both by how many trajectories a request holds."""
-        self.trace: Clock
-        self.sums: Clock
-
-    def kept(self, report: Report, size: int, seconds: float, cpu_s: float, ours: "Contest | None") -> None:
-        """Report what it took to keep all spans, `size` trajectories in a request."""
-        self.durable_per_s[size] = self.spans / seconds
-        self.cpu_ms[size] = cpu_s * 1e3 / self.spans
-        rate, cpu = (Floor("ours", held[size]) for held in (ours.durable_per_s, ours.cpu_ms)) if ours else (None, None)
-        report.amount(f"durable spans/s, {self.way(size)}", self.durable_per_s[size], "spans/s", rate)
-        report.amount(f"CPU of the server for one span, {self.way(size)}", self.cpu_ms[size], "ms", cpu)
-
-    def way(self, size: int) -> str:
-        """How spans are sent, and to whom."""
-        return f"{size * SPANS_PER_TRAJECTORY} a request, {self.name}"
-
-    def asked(self, trace_cpu_s: Callable[[], float], sums_cpu_s: Callable[[], float]) -> None:
-        """Set the clocks of both questions; CPU time is that of whoever answers."""
-        self.trace = Clock(f"one trajectory of 20 spans with all texts, {self.name}", trace_cpu_s)
-        self.sums = Clock(f"sums by agent and model, {self.name}", sums_cpu_s)
-
-
-def ask_ours(report: Report, folder: Path, contest: Contest, wanted: Sequence[str]) -> None:
-    """Our own server, over stdio."""
-    for size in _SIZES:
-        db = folder / contest.name / str(size) / "ours.db"
-        db.parent.mkdir(parents=True)
-        requests = [{"spans": [_stated(row) for row in rows]} for rows in _requests(contest.trajectories, size)]
-        with wire.Server(wire.OURS, db=db) as server:
-            server.tools()
-            cpu, started = server.cpu_s(), time.perf_counter()
-            for request in requests:
-                server.call("record_spans", request)
-            seconds = time.perf_counter() - started
-            assert _count(db, "span") == contest.spans
-            contest.kept(report, size, seconds, server.cpu_s() - cpu, None)
-            if size == _SIZES[-1]:
-                _question_ours(report, contest, server, wanted)
-    report.amount(f"disk for one span, {contest.name}", _size(db) / contest.spans, "bytes")
-
-
-def _question_ours(report: Report, contest: Contest, server: wire.Server, wanted: Sequence[str]) -> None:
-    contest.asked(server.cpu_s, server.cpu_s)
-    summary = Clock(f"one trajectory of 20 spans as agents ask for it, {contest.name}", server.cpu_s)
-    server.call("get_trajectory", {"session_id": wanted[0], **_WHOLE})  # the first has more to do, everywhere
-    server.call("get_stats", {})
-    for session_id in wanted:
-        with contest.trace.lap():
-            found = server.call("get_trajectory", {"session_id": session_id, **_WHOLE})
-        assert _holds_all_texts(found)
-    for session_id in wanted:
-        with summary.lap():
-            server.call("get_trajectory", {"session_id": session_id})
-    for _ in wanted:
-        with contest.sums.lap():
-            server.call("get_stats", {"group_by": ["agent_type", "model"]})
-    for clock in (contest.trace, summary, contest.sums):
-        report.timing(clock)
-
-
-def ask_peer(
-    report: Report, folder: Path, peer: Peer, *, environment: Path, wanted: Sequence[str], ours: Contest
+def compare(
+    report: Report, folder: Path, peer: Peer, environment: Path, *, count: int, size: int, wanted: Sequence[str]
 ) -> None:
-    """Another product, over HTTP and its file."""
-    contest = Contest(peer.name, ours.trajectories)
-    for size in _SIZES:
-        place = folder / peer.name / str(size)
-        place.mkdir(parents=True)
-        path = place / peer.database
-        requests = _protobuf(environment, _requests(contest.trajectories, size))
-        with peer_servers.running(peer, environment, place) as server:
-            server.settle()
-            cpu, started = server.cpu_s(), time.perf_counter()
-            for request in requests:
-                server.export(request, peer.headers)
-            accepted_s = time.perf_counter() - started
-            _wait_until_kept(path, contest)
-            seconds = time.perf_counter() - started
-            report.amount(f"accepted spans/s, {contest.way(size)}", contest.spans / accepted_s, "spans/s")
-            contest.kept(report, size, seconds, server.cpu_s() - cpu, ours)
-            if size == _SIZES[-1]:
-                server.settle()
-                _question_peer(contest, peer, server, wanted)
-    report.amount(f"disk for one span, {contest.name}", _size(path) / contest.spans, "bytes")
+    """Ours and a peer in turns, both from an empty file.
+
+    Args:
+        report: where findings go.
+        folder: for both files.
+        peer: the other one.
+        environment: its virtual environment.
+        count: trajectories that are kept.
+        size: trajectories in a request.
+        wanted: ids of the sessions that are asked for afterwards; none asks nothing.
+    """
+    stated = [{"spans": [_stated(row) for row in rows]} for rows in _requests(count, size)]
+    encoded = _protobuf(environment, _requests(count, size))
+    path, our_path = folder / peer.database, folder / "ours.db"
+    with peer_servers.running(peer, environment, folder) as theirs, wire.Server(wire.OURS, db=our_path) as ours:
+        ours.tools()
+        theirs.settle()
+        way = f"keeping spans, {size * SPANS_PER_TRAJECTORY} a request"
+        our_clock, their_clock = Clock(f"{way}, ours beside {peer.name}", ours.cpu_s), _clock(way, peer, theirs)
+        accepting = _clock(f"accepting spans, {size * SPANS_PER_TRAJECTORY} a request", peer, theirs)
+        turn = max(1, len(stated) // _TURNS)
+        for first in range(0, len(stated), turn):
+            with our_clock.lap():
+                for request in stated[first : first + turn]:
+                    ours.call("record_spans", request)
+            assert _count(our_path, "span") == min(count, (first + turn) * size) * SPANS_PER_TRAJECTORY
+            with their_clock.lap():
+                with accepting.lap():
+                    for raw in encoded[first : first + turn]:
+                        theirs.export(raw, peer.headers)
+                _wait_until_kept(path, min(count, (first + turn) * size) * SPANS_PER_TRAJECTORY, peer)
+        kept = count * SPANS_PER_TRAJECTORY // len(our_clock.seconds)
+        for clock, floor in ((our_clock, None), (their_clock, our_clock), (accepting, our_clock)):
+            report.timing(clock, floor, items=kept)
+        if wanted:
+            theirs.settle()
+            question(report, peer, theirs, ours, path=path, wanted=wanted)
+    if wanted:
+        for name, file in ((f"ours beside {peer.name}", our_path), (peer.name, path)):
+            report.amount(f"disk for one span, {name}", _size(file) / (count * SPANS_PER_TRAJECTORY), "bytes")
+
+
+def question(
+    report: Report, peer: Peer, theirs: peer_servers.Server, ours: wire.Server, *, path: Path, wanted: Sequence[str]
+) -> None:
+    """One trajectory, and sums, of ours and of a peer in turns."""
+    trace, sums = "one trajectory of 20 spans with all texts", "sums by agent and model"
+    our_trace, our_sums = (Clock(f"{what}, ours beside {peer.name}", ours.cpu_s) for what in (trace, sums))
+    their_trace, their_sums = _clock(trace, peer, theirs), Clock(f"{sums}, {peer.name}")
+    ours.call("get_trajectory", {"session_id": wanted[0], **_WHOLE})  # the first has more to do, everywhere
+    theirs.get(_trace(peer, wanted[0]))
+    for session_id in wanted:
+        with our_trace.lap():
+            answer = ours.call("get_trajectory", {"session_id": session_id, **_WHOLE})
+        with their_trace.lap():
+            raw = theirs.get(_trace(peer, session_id))
+        assert _holds_all_texts(answer)
+        assert raw.count(b"agent_type") >= SPANS_PER_TRAJECTORY, raw[:500]
     with closing(sqlite3.connect(path)) as file:
         for _ in wanted[:_SUMS_ASKED]:
-            with contest.sums.lap():
+            with our_sums.lap():
+                ours.call("get_stats", {"group_by": ["agent_type", "model"]})
+            with their_sums.lap():
                 assert len(file.execute(peer.sums).fetchall()) > len(spans.AGENTS)
-    report.timing(contest.trace, ours.trace)
-    report.timing(contest.sums, ours.sums)
+    for clock, floor in ((our_trace, None), (their_trace, our_trace), (our_sums, None), (their_sums, our_sums)):
+        report.timing(clock, floor)
 
 
-def _question_peer(contest: Contest, peer: Peer, server: peer_servers.Server, wanted: Sequence[str]) -> None:
-    contest.asked(server.cpu_s, time.process_time)
-    paths = [peer.trace.format(trace_id=session_id.replace("-", "")) for session_id in wanted]
-    server.get(paths[0])
-    for path in paths:
-        with contest.trace.lap():
-            found = server.get(path)
-        assert found.count(b"agent_type") >= SPANS_PER_TRAJECTORY, found[:500]
+def _clock(what: str, peer: Peer, server: peer_servers.Server) -> Clock:
+    return Clock(f"{what}, {peer.name}", server.cpu_s)
 
 
-def _wait_until_kept(path: Path, contest: Contest) -> None:
+def _trace(peer: Peer, session_id: str) -> str:
+    return peer.trace.format(trace_id=session_id.replace("-", ""))
+
+
+def _wait_until_kept(path: Path, count: int, peer: Peer) -> None:
     peer_servers.wait(
-        lambda: _count(path, "spans") >= contest.spans, _DURABLE_LIMIT_S, f"{contest.name} kept less than it was sent"
+        lambda: _count(path, "spans") >= count, _DURABLE_LIMIT_S, f"{peer.name} kept less than it was sent"
     )
 
 
