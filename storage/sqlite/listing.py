@@ -17,6 +17,10 @@ _FEW: Final = 200
 _TOTAL: Final = "select count(*) from {table} where "
 _FOUND: Final = "select id, started_us from {table} where "
 _PAGE: Final = _FOUND.format(table="span")
+_COUNTED: Final = """
+    with found as materialized ({found})
+    select id, started_us, (select count(*) from found) as total from found where true
+"""
 _NEWEST_FIRST: Final = " order by started_us desc, id desc limit :limit"
 _AFTER: Final = " and (started_us, id) < (:after_us, :after_id)"
 _WHOLE: Final = """
@@ -49,6 +53,11 @@ def find(connection: sqlite3.Connection, question: SpanFilter, request: PageRequ
     table = _table(question, common_words=common_words)
     condition, parameters = conditions.where(question, common_words=common_words)
     statement = _FOUND.format(table=table) + condition
+    by_words_alone = question.words is not None and question == SpanFilter(words=question.words)
+    # To look common words up takes longer than all else: once for what is found and for how many these are.
+    counted = common_words and not by_words_alone
+    if counted:
+        statement = _COUNTED.format(found=statement)
     limits = {"limit": max(_FEW, request.limit + 1)}
     if request.after is not None:
         us, number = cursors.decode(request.after, int)
@@ -57,7 +66,9 @@ def find(connection: sqlite3.Connection, question: SpanFilter, request: PageRequ
     found = connection.execute(statement + _NEWEST_FIRST, parameters | limits).fetchall()
     if request.after is None and len(found) < limits["limit"]:
         total = len(found)
-    elif question.words is not None and question == SpanFilter(words=question.words):
+    elif counted and found:
+        total = found[0]["total"]
+    elif question.words is not None and by_words_alone:
         total = search.how_many_hold(connection, question.words)
     else:
         total = connection.execute(_TOTAL.format(table=table) + condition, parameters).fetchone()[0]

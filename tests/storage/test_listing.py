@@ -41,7 +41,14 @@ def test_few_and_many_are_found_alike_by_common_words_as_by_rare_ones(
         for common, few in itertools.product((10**9, 0), repeat=2):
             monkeypatch.setattr(listing, "_COMMON", common)
             monkeypatch.setattr(listing, "_FEW", few)
-            found.append(listing.find(connection, SpanFilter(**question), PageRequest(limit=3)))
+            page = listing.find(connection, SpanFilter(**question), PageRequest(limit=3))
+            found.append(
+                (
+                    page,
+                    page.next
+                    and listing.find(connection, SpanFilter(**question), PageRequest(limit=3, after=page.next)),
+                )
+            )
         assert found == found[:1] * 4
 
 
