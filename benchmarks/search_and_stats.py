@@ -142,7 +142,7 @@ async def ask_similar(report: Report, path: Path, count: int, delegations: int, 
     for _ in _while_short(calls):
         await _ask_for(next(asked), reporting, ours)
     await store.close()
-    for clock in (very_first, first):
+    for clock in (first, very_first):
         for _ in range(_FIRSTS):
             if clock is very_first:
                 _forget_common_words(path)
