@@ -1,4 +1,4 @@
-"""What was promised, and what was measured: the table of the README, from the results of a run.
+"""What was promised and what was measured, of peers too: the tables of the README, from the results of a run.
 
 Without options, of the last run on this machine.
 
@@ -17,6 +17,8 @@ from measuring import HERE, LOCAL_RESULTS
 _README: Final = HERE / "README.md"
 _BEGIN: Final = "<!-- begin of what promises.py writes -->\n"
 _END: Final = "<!-- end of what promises.py writes -->\n"
+_BEGIN_PEERS: Final = "<!-- begin of what promises.py writes of peers -->\n"
+_END_PEERS: Final = "<!-- end of what promises.py writes of peers -->\n"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +38,12 @@ class Promise:
 _START: Final = "start to first answer: at most 150 ms over a bare server of the SDK"
 _RECORD: Final = "`record_spans` with one span over stdio: at most 1 ms over the SDK's echo"
 _ONE: Final = "one trajectory of 20 spans: p95 at most {limit} ms {where}"
+_SEARCH: Final = "`search_delegations` by {how}: p95 at most {limit} ms"
+_BY_FILTERS: Final = (
+    "the newest", "one agent's failures", "one model in a project, last week", "all that cost much",
+)  # fmt: skip
+_BY_WORDS: Final = ("a word that occurs once", "a word that is everywhere", "two words of one agent")
+_BY_TASK: Final = ("similar tasks", "similar tasks, first of a process")
 _MEMORY: Final = "memory of a serving process: at most 100 MB"
 _OVER: Final = "median_over_floor_ms"
 
@@ -70,6 +78,18 @@ PROMISES: Final = (
         _ONE.format(limit=10, where="over stdio"),
         "trajectory", "get_trajectory over stdio, {largest} spans", "p95_ms", 10, "ms", "echo over stdio, same SDK",
     ),
+    *(
+        Promise(
+            _SEARCH.format(how=how, limit=limit), "search_and_stats", f"{door}, {search}, {{largest}} spans", "p95_ms",
+            limit, "ms",
+        )
+        for how, door, limit, searches in (
+            ("filters", "Store.find", 50, _BY_FILTERS),
+            ("words", "Store.find", 150, _BY_WORDS),
+            ("similar task", "Reporting.search", 150, _BY_TASK),
+        )
+        for search in searches
+    ),
     Promise(
         "`get_stats` by agent x model x task type, 30 days: p95 at most 50 ms",
         "search_and_stats", "Reporting.stats, agent x model x task type, 30 days, {largest} spans", "p95_ms", 50, "ms",
@@ -93,10 +113,36 @@ PROMISES: Final = (
 )  # fmt: skip
 
 
+_MANY: Final = 100  # from here on without a fraction
+_PRODUCTS: Final = ("ours beside Phoenix", "Phoenix", "ours beside MLflow", "MLflow")
+_WAYS: Final = ("20 a request", "500 a request")
+_TRAJECTORY: Final = "one trajectory of 20 spans with all texts"
+_SUMS: Final = "sums by agent and model"
+_COMPARED: Final = (
+    *((f"keeping spans, {way}", "per_s", f"spans/s kept, {way}") for way in _WAYS),
+    *((f"keeping spans, {way}", "cpu_ratio", f"CPU for keeping them over ours, {way}") for way in _WAYS),
+    (_TRAJECTORY, "median_ms", f"{_TRAJECTORY}, ms"),
+    (_TRAJECTORY, "cpu_ratio", "CPU for it over ours"),
+    (_SUMS, "median_ms", f"{_SUMS}, ms"),
+    ("disk for one span", "value", "disk for one span, bytes"),
+)
+
+
 def table(folder: Path) -> str:
     """The promises as a table in Markdown, from the results in a folder."""
     lines = ["| promise | measured | what | ratio to the floor | holds |", "|---|---|---|---|---|"]
     lines += [_line(promise, _result(folder, promise.benchmark)) for promise in PROMISES]
+    return "\n".join(lines) + "\n"
+
+
+def beside_peers(folder: Path) -> str:
+    """What `peers.py` found of each product, as a table in Markdown."""
+    findings = {found["what"]: found for found in _result(folder, "peers")["findings"] if "what" in found}
+    lines = [f"| | {' | '.join(_PRODUCTS)} |", f"|---|{'---|' * len(_PRODUCTS)}"]
+    for what, field, title in _COMPARED:
+        values = (findings.get(f"{what}, {product}", {}).get(field) for product in _PRODUCTS)
+        shown = ("" if value is None else f"{value:,.0f}" if value >= _MANY else f"{value:.3g}" for value in values)
+        lines.append(f"| {title} | {' | '.join(shown)} |")
     return "\n".join(lines) + "\n"
 
 
@@ -141,13 +187,16 @@ def main() -> None:
     parser.add_argument("--results", type=Path, default=LOCAL_RESULTS, metavar="FOLDER", help="default: local")
     parser.add_argument("--write", action="store_true", help="put the table into the README")
     given = parser.parse_args()
-    text = table(given.results)
-    print(text, end="")
+    readme = _README.read_text(encoding="utf-8")
+    for begin, end, text in (
+        (_BEGIN, _END, table(given.results)),
+        (_BEGIN_PEERS, _END_PEERS, beside_peers(given.results)),
+    ):
+        print(text)
+        before, _, rest = readme.partition(begin)
+        readme = f"{before}{begin}{text}{end}{rest.partition(end)[2]}"
     if given.write:
-        readme = _README.read_text(encoding="utf-8")
-        before, _, rest = readme.partition(_BEGIN)
-        _, _, after = rest.partition(_END)
-        _README.write_text(f"{before}{_BEGIN}{text}{_END}{after}", encoding="utf-8")
+        _README.write_text(readme, encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -12,11 +12,13 @@ index that holds all that is asked for.
 
 import argparse
 import asyncio
+import itertools
 import random
 import sqlite3
 import time
 import zlib
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -35,7 +37,9 @@ from storage.vocabulary import Outcome
 _PAGE: Final = 20
 _LONG_S: Final = 10.0  # no question is asked for longer
 _LEAST: Final = 5  # but so many times in any case
+_FIRSTS: Final = 20
 _MONTH: Final = timedelta(days=30)
+_MUCH_USD: Final = 0.5  # one delegation in some thousands
 
 _FROM: Final = " from span where kind = 'delegation'"
 _NEWEST: Final = f" order by started_us desc, id desc limit {_PAGE}"
@@ -83,6 +87,9 @@ def searches(count: int, delegations: int, chance: random.Random) -> Iterator[Se
         " and model = :model and project = '/home/user/project-3' and started_us >= :since",
         {"model": spans.MODELS[1], "since": int(week.timestamp() * 1e6)},
     )
+    yield Search(
+        "all that cost much", SpanFilter(min_cost_usd=_MUCH_USD), " and cost_usd >= :much", {"much": _MUCH_USD}
+    )
     yield Search("a word that occurs once", SpanFilter(words=word), _WORDS, {"words": f'"{word}"'})
     yield Search("a word that is everywhere", SpanFilter(words="rollback"), _WORDS, {"words": '"rollback"'})
     yield Search(
@@ -115,20 +122,47 @@ async def ask_searches(report: Report, path: Path, count: int, delegations: int,
 
 
 async def ask_similar(report: Report, path: Path, count: int, delegations: int, calls: int) -> None:
-    """Tasks that resemble one that is known, through the service."""
+    """Tasks that resemble one that is known, through the service.
+
+    Asked again and again; as the first question of a store, as a process has it; and as the first after nobody has
+    counted in how many tasks each word is.
+    """
+    chance = random.Random(count + 1)
+    asked = (
+        spans.trajectory(chance.randrange(count // SPANS_PER_TRAJECTORY), delegations)[1] for _ in itertools.count()
+    )
+    ours, first, very_first = (
+        Clock(f"Reporting.search, similar tasks, {when}{count:,} spans")
+        for when in ("", "first of a process, ", "first of a database, ")
+    )
     store = open_store(str(path))
-    reporting, chance = Reporting(store), random.Random(count + 1)
-    ours = Clock(f"Reporting.search, similar tasks, {count:,} spans")
-    for number in _while_short(calls + _LEAST):
-        row = spans.trajectory(chance.randrange(count // SPANS_PER_TRAJECTORY), delegations)[1]
-        if number < _LEAST:
-            await reporting.search(similar_to=row["task"])
-            continue
-        with ours.lap():
-            answer = await reporting.search(similar_to=row["task"])
-        assert answer["delegations"][0]["span_id"] == row["span_id"]
-    report.timing(ours)
+    reporting = Reporting(store)
+    for row in itertools.islice(asked, _LEAST):
+        await reporting.search(similar_to=row["task"])
+    for _ in _while_short(calls):
+        await _ask_for(next(asked), reporting, ours)
     await store.close()
+    for clock in (first, very_first):
+        for _ in range(_FIRSTS):
+            if clock is very_first:
+                _forget_common_words(path)
+            store = open_store(str(path))
+            await store.session("")  # opens the file
+            await _ask_for(next(asked), Reporting(store), clock)
+            await store.close()
+    for clock in (ours, first, very_first):
+        report.timing(clock)
+
+
+async def _ask_for(row: spans.Row, reporting: Reporting, clock: Clock) -> None:
+    with clock.lap():
+        answer = await reporting.search(similar_to=row["task"])
+    assert answer["delegations"][0]["span_id"] == row["span_id"]
+
+
+def _forget_common_words(path: Path) -> None:
+    with closing(_connected(path)) as raw:
+        raw.execute("delete from common_word")
 
 
 async def ask_statistics(report: Report, path: Path, count: int, calls: int) -> None:

@@ -202,6 +202,10 @@ class Store(Protocol):
         """As `group` for two questions at one moment; the other one is answered in short."""
         ...
 
+    async def verified_n(self) -> int:
+        """How many delegations have a verdict or another verified reward; cheap."""
+        ...
+
     async def vocabulary(self, words: Sequence[str]) -> Vocabulary:
         """How rare words are in the tasks of all delegations; an engine may count the heads of outputs as well."""
         ...

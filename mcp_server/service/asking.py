@@ -6,7 +6,6 @@ from typing import Any, Final
 
 from mcp_server.analysis.verdicts import to_ask
 from mcp_server.service.shapes import shorten
-from storage.queries import SpanFilter
 from storage.records import Span
 from storage.store import Store
 
@@ -40,6 +39,5 @@ class Asking:
         """How many delegations have a verdict or another verified reward, as of a minute ago or later."""
         now = self._clock()
         if self._counted_at is None or not timedelta(0) <= now - self._counted_at < _KNOWN_FOR:
-            groups = await self._store.group(SpanFilter(), ())
-            self._verified_n, self._counted_at = sum(group.verified_n for group in groups), now
+            self._verified_n, self._counted_at = await self._store.verified_n(), now
         return self._verified_n

@@ -2,13 +2,23 @@
 
 import sqlite3
 from collections.abc import Sequence
-from typing import Final, NamedTuple
+from typing import Final, Literal, NamedTuple
 
 from storage.sqlite import search
+
+Texts = Literal["delegation", "lesson"]
 
 _STALE_ONE_IN: Final = 50
 _FEW: Final = 200
 """Words of so many texts are counted each time, however many texts there are."""
+_HELD: Final = """
+    select common_word.word, n, total, newest from json_each(:words) as asked
+    join common_word on texts = :texts and common_word.word = asked.value
+"""
+_KEEP: Final = """
+    insert into common_word (texts, word, n, total, newest) values (:texts, :word, :n, :total, :newest)
+    on conflict (texts, word) do update set n = excluded.n, total = excluded.total, newest = excluded.newest
+"""
 
 
 class Indexed(NamedTuple):
@@ -21,16 +31,32 @@ class Indexed(NamedTuple):
     """So many numbers lie between the lowest and the highest, or as many as there are texts."""
 
 
+class Counted(NamedTuple):
+    """How many texts held a word."""
+
+    n: int
+    total: int
+    """Texts that there were then."""
+    newest: int
+    """The highest of their numbers."""
+
+    def holds(self, indexed: Indexed) -> bool:
+        """Whether no more than one text in fifty is another since."""
+        moved, grown = abs(indexed.newest - self.newest), abs(indexed.total - self.total)
+        return moved * _STALE_ONE_IN <= indexed.numbers and grown * _STALE_ONE_IN <= indexed.total
+
+
 class CommonWords:
-    """Remembers the frequencies of common words until one text in fifty is another.
+    """Remembers the frequencies of common words until one text in fifty is another; the database does so for others.
 
     A word is common when one text in fifty holds it. So what is remembered is off by no more than such a share of the
     texts, and words by which texts are found, the rare ones, are always counted as they are.
     """
 
-    def __init__(self) -> None:
-        self._known: dict[str, int] = {}
-        self._counted_at = Indexed(0, 0, 0)
+    def __init__(self, texts: Texts) -> None:
+        self._texts: Final = texts
+        self._known: dict[str, Counted] = {}
+        self._unsaved: dict[str, Counted] = {}
 
     def frequencies(
         self, connection: sqlite3.Connection, statement: str, words: Sequence[str], indexed: Indexed
@@ -43,17 +69,30 @@ class CommonWords:
             words: as the index has them.
             indexed: the texts as they are now.
         """
-        known = self._current(indexed)
+        self._recall(connection, words, indexed)
+        known = {word: counted.n for word in words if (counted := self._known.get(word)) and counted.holds(indexed)}
         asked = search.as_array(word for word in words if word not in known)
         found = {row["term"]: int(row["doc"]) for row in connection.execute(statement, {"words": asked})}
-        frequencies = found | {word: known[word] for word in words if word in known}
         least = max(_FEW, indexed.total // _STALE_ONE_IN)
-        known.update((word, n) for word, n in found.items() if n >= least)
-        return frequencies
+        learned = {word: Counted(n, indexed.total, indexed.newest) for word, n in found.items() if n >= least}
+        self._known |= learned
+        self._unsaved |= learned
+        return found | known
 
-    def _current(self, indexed: Indexed) -> dict[str, int]:
-        counted = self._counted_at
-        moved = abs(indexed.newest - counted.newest) * _STALE_ONE_IN > indexed.numbers
-        if moved or abs(indexed.total - counted.total) * _STALE_ONE_IN > indexed.total:
-            self._known, self._counted_at = {}, indexed
-        return self._known
+    @property
+    def are_unsaved(self) -> bool:
+        """Whether words were counted that others would have to count again."""
+        return bool(self._unsaved)
+
+    def save(self, connection: sqlite3.Connection) -> None:
+        """Leave what was counted to other processes; inside a transaction."""
+        unsaved, self._unsaved = self._unsaved, {}
+        rows = ({"texts": self._texts, "word": word, **counted._asdict()} for word, counted in unsaved.items())
+        connection.executemany(_KEEP, rows)
+
+    def _recall(self, connection: sqlite3.Connection, words: Sequence[str], indexed: Indexed) -> None:
+        """Know what others have counted, where it is needed."""
+        unknown = [word for word in words if word not in self._known or not self._known[word].holds(indexed)]
+        if unknown:
+            held = connection.execute(_HELD, {"texts": self._texts, "words": search.as_array(unknown)})
+            self._known |= {row["word"]: Counted(row["n"], row["total"], row["newest"]) for row in held}

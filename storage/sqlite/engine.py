@@ -13,7 +13,16 @@ from typing import TYPE_CHECKING, Final, Literal, Self, TypeVar
 import aiosqlite
 import anyio
 
-from storage.errors import DiskFailed, StoreBusy, StoreCorrupt, StoreError, StoreFull, StoreMissing, StoreReadOnly
+from storage.errors import (
+    DiskFailed,
+    StoreBusy,
+    StoreCorrupt,
+    StoreError,
+    StoreFull,
+    StoreMissing,
+    StoreReadOnly,
+    StoreUnavailable,
+)
 from storage.sqlite import functions, migrate, rows
 
 if TYPE_CHECKING:
@@ -111,23 +120,12 @@ class Engine:
 
     async def write(self, work: Callable[[sqlite3.Connection], Result]) -> Result:
         """Run `work` inside a transaction that commits, or that leaves nothing behind."""
+        return await self._run(await self._connected(), partial(_as_a_whole, work=work))
 
-        def transaction(connection: sqlite3.Connection) -> Result:
-            try:
-                # Inside the try: an interrupted BEGIN may already have begun.
-                connection.execute("begin immediate")
-                result = work(connection)
-                connection.execute("commit")
-            except BaseException as error:
-                if connection.in_transaction:
-                    connection.execute("rollback")
-                if isinstance(error, sqlite3.IntegrityError) and not _is_sound(connection):
-                    # Tables and indexes that disagree are found only so. In a sound file it is a bug of ours.
-                    raise rows.Damaged(str(error)) from error
-                raise
-            return result
-
-        return await self._run(await self._connected(), transaction)
+    async def write_if_free(self, work: Callable[[sqlite3.Connection], object]) -> None:
+        """As `write`, for what may as well be lost: not where another process writes, nor where nobody may."""
+        with suppress(StoreUnavailable):
+            await self._run(await self._connected(), partial(self._at_once, work=work))
 
     async def read(self, work: Callable[[sqlite3.Connection], Result]) -> Result:
         """Run `work` on one snapshot of the data."""
@@ -152,6 +150,13 @@ class Engine:
         with anyio.CancelScope(shield=True), anyio.move_on_after(_CLOSE_LIMIT_S):
             async with self._opening:
                 await self._disconnect()
+
+    def _at_once(self, connection: sqlite3.Connection, work: Callable[[sqlite3.Connection], object]) -> None:
+        try:
+            connection.execute("pragma busy_timeout = 0")
+            _as_a_whole(connection, work)
+        finally:
+            connection.execute(f"pragma busy_timeout = {self._busy_timeout_s * 1e3:.0f}")
 
     async def _run(self, thread: Thread, work: Callable[[sqlite3.Connection], Result]) -> Result:
         try:
@@ -320,6 +325,22 @@ class Engine:
         if error.errno in _NO_ROOM:
             return StoreFull(location)
         return StoreMissing(location, f"{error.strerror}: {error.filename}")
+
+
+def _as_a_whole(connection: sqlite3.Connection, work: Callable[[sqlite3.Connection], Result]) -> Result:
+    try:
+        # Inside the try: an interrupted BEGIN may already have begun.
+        connection.execute("begin immediate")
+        result = work(connection)
+        connection.execute("commit")
+    except BaseException as error:
+        if connection.in_transaction:
+            connection.execute("rollback")
+        if isinstance(error, sqlite3.IntegrityError) and not _is_sound(connection):
+            # Tables and indexes that disagree are found only so. In a sound file it is a bug of ours.
+            raise rows.Damaged(str(error)) from error
+        raise
+    return result
 
 
 def _on_a_snapshot(connection: sqlite3.Connection, work: Callable[[sqlite3.Connection], Result]) -> Result:

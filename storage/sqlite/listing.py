@@ -12,10 +12,15 @@ from storage.sqlite import conditions, cursors, groups, rows, search
 _HEAD_BYTES: Final = 256
 _COMMON: Final = 2_000
 """Words in more delegations than this are common."""
-_FILTERED: Final = ("agent_types", "model", "task_type", "outcome", "status", "project", "min_cost_usd")
+_FEW: Final = 200
+"""So many are found at once: where that is all, nothing has to be counted."""
 _TOTAL: Final = "select count(*) from {table} where "
 _FOUND: Final = "select id, started_us from {table} where "
 _PAGE: Final = _FOUND.format(table="span")
+_COUNTED: Final = """
+    with found as materialized ({found})
+    select id, started_us, (select count(*) from found) as total from found where true
+"""
 _NEWEST_FIRST: Final = " order by started_us desc, id desc limit :limit"
 _AFTER: Final = " and (started_us, id) < (:after_us, :after_id)"
 _WHOLE: Final = """
@@ -47,20 +52,29 @@ _DISTINCT: Final = {
 
 def find(connection: sqlite3.Connection, question: SpanFilter, request: PageRequest) -> Page[Span]:
     """One page of the spans that match, with their texts."""
-    holding = None if question.words is None else search.how_many_hold(connection, question.words)
-    is_common = holding is not None and holding > _COMMON
-    table = _table(question, common_words=is_common)
-    condition, parameters = conditions.where(question, common_words=is_common)
-    if holding is not None and question == SpanFilter(words=question.words):
-        total = holding
-    else:
-        total = connection.execute(_TOTAL.format(table=table) + condition, parameters).fetchone()[0]
+    common_words = question.words is not None and search.more_hold(connection, question.words, _COMMON)
+    table = _table(question, common_words=common_words)
+    condition, parameters = conditions.where(question, common_words=common_words)
     statement = _FOUND.format(table=table) + condition
+    by_words_alone = question.words is not None and question == SpanFilter(words=question.words)
+    # To look common words up takes longer than all else: once for what is found and for how many these are.
+    counted = common_words and not by_words_alone
+    if counted:
+        statement = _COUNTED.format(found=statement)
+    limits = {"limit": max(_FEW, request.limit + 1)}
     if request.after is not None:
         us, number = cursors.decode(request.after, int)
         statement += _AFTER
-        parameters |= {"after_us": us, "after_id": number}
-    found = connection.execute(statement + _NEWEST_FIRST, parameters | {"limit": request.limit + 1}).fetchall()
+        limits |= {"after_us": us, "after_id": number}
+    found = connection.execute(statement + _NEWEST_FIRST, parameters | limits).fetchall()
+    if request.after is None and len(found) < limits["limit"]:
+        total = len(found)
+    elif counted and found:
+        total = found[0]["total"]
+    elif question.words is not None and by_words_alone:
+        total = search.how_many_hold(connection, question.words)
+    else:
+        total = connection.execute(_TOTAL.format(table=table) + condition, parameters).fetchone()[0]
     more, found = len(found) > request.limit, found[: request.limit]
     following = cursors.encode(found[-1]["started_us"], found[-1]["id"]) if more else None
     whole = connection.execute(_WHOLE, {"ids": json.dumps([row["id"] for row in found])})
@@ -73,8 +87,7 @@ def _table(question: SpanFilter, *, common_words: bool) -> str:
         return "span"
     if question.words is not None and not common_words:
         return "span"  # by the few rows that hold them
-    is_filtered = any(getattr(question, name) is not None for name in _FILTERED)
-    return f"span indexed by {'delegation_by_filter' if is_filtered else 'delegation_by_start'}"
+    return f"span indexed by {'delegation_by_time' if question.agent_types is None else 'delegation_by_filter'}"
 
 
 def newest(connection: sqlite3.Connection, question: SpanFilter, limit: int, *, texts: bool) -> list[Span]:

@@ -62,6 +62,13 @@ def compare(
         return found, replace(asked, brief=True).totals(other).essences(by)
 
 
+def verified_n(connection: sqlite3.Connection) -> int:
+    """Delegations with a verified reward."""
+    with rows.reading("the sums of delegations"):
+        found = _Asked(connection, (), brief=True).totals(SpanFilter()).essences(())
+    return sum(essence.verified_n for essence in found)
+
+
 def _can_answer(question: SpanFilter) -> bool:
     delegations = SpanFilter().kinds
     return question.kinds == delegations and all(getattr(question, one.name) is None for one in _UNASKED)

@@ -23,7 +23,7 @@ class SqliteLessons:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
-        self._common = CommonWords()
+        self._common = CommonWords("lesson")
 
     async def version(self) -> int:
         return await self._read(lesson_reading.version)
@@ -42,7 +42,10 @@ class SqliteLessons:
         return await self._engine.write(partial(lessons.learn, before=before, learned=learned, epochs=epochs))
 
     async def vocabulary(self, words: Sequence[str]) -> Vocabulary:
-        return await self._read(partial(lesson_words.vocabulary, words=words, common=self._common))
+        found = await self._read(partial(lesson_words.vocabulary, words=words, common=self._common))
+        if self._common.are_unsaved:
+            await self._engine.write_if_free(self._common.save)
+        return found
 
     async def holding(self, words: Sequence[str], limit: int) -> list[Taught]:
         return await self._read(partial(lesson_reading.holding, words=words, limit=limit))

@@ -22,6 +22,7 @@ _POSTINGS: Final = 5_000
 """So many texts are looked at for one word, the newest ones."""
 _MERGE_PAGES: Final = 500  # some milliseconds
 _HOLDING: Final = "select count(*) from span_words where span_words match :words"
+_MORE_HOLDING: Final = "select 1 from span_words where span_words match :words limit 1 offset :n"
 _SPLITTER: Final = (
     "create virtual table given using fts5 (words)",
     "create virtual table word using fts5vocab (given, 'instance')",
@@ -68,6 +69,12 @@ def how_many_hold(connection: sqlite3.Connection, words: str) -> int:
     """How many delegations hold all of these words."""
     wanted = expression(words)
     return 0 if wanted is None else int(connection.execute(_HOLDING, {"words": wanted}).fetchone()[0])
+
+
+def more_hold(connection: sqlite3.Connection, words: str, n: int) -> bool:
+    """Whether more than `n` delegations hold all of these words; no more of them are looked at."""
+    wanted = expression(words)
+    return wanted is not None and connection.execute(_MORE_HOLDING, {"words": wanted, "n": n}).fetchone() is not None
 
 
 def expression(words: str) -> str | None:

@@ -59,7 +59,7 @@ class SqliteStore:
         self._engine = engine
         self._lessons = SqliteLessons(engine)
         self._decisions = SqliteDecisions(engine)
-        self._common = CommonWords()
+        self._common = CommonWords("delegation")
         self._is_asked_for_sums = False
 
     @property
@@ -121,6 +121,9 @@ class SqliteStore:
         await self._sum_up()
         return await self._engine.read(partial(rollup_groups.compare, question=question, other=other, by=by))
 
+    async def verified_n(self) -> int:
+        return await self._engine.read(rollup_groups.verified_n)
+
     async def _sum_up(self) -> None:
         """A database that an earlier version wrote is summed up once, by whoever asks first."""
         if self._is_asked_for_sums:
@@ -131,7 +134,10 @@ class SqliteStore:
                 await self._engine.write(rollups.build)
 
     async def vocabulary(self, words: Sequence[str]) -> Vocabulary:
-        return await self._engine.read(partial(similar.vocabulary, words=words, common=self._common))
+        found = await self._engine.read(partial(similar.vocabulary, words=words, common=self._common))
+        if self._common.are_unsaved:
+            await self._engine.write_if_free(self._common.save)
+        return found
 
     async def holding(self, words: Sequence[str], question: SpanFilter, limit: int) -> list[TaskHead]:
         return await self._engine.read(partial(similar.holding, words=words, question=question, limit=limit))

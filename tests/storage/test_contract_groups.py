@@ -85,6 +85,18 @@ async def test_calls_that_nobody_counted_are_not_none(store: Store) -> None:
     assert (whole.tool_calls, whole.tool_errors) == (None, None)
 
 
+async def test_verdicts_are_counted_by_delegations(store: Store) -> None:
+    assert await store.verified_n() == 0
+    judged = [a_span(span_id=source) for source in RewardSource]
+    await store.add(Batch(spans=[*judged, a_span(kind=SpanKind.SESSION, span_id="main")]))
+    assert await store.verified_n() == 0
+    await store.add(Batch(rewards=[a_reward(span_id=source, source=source) for source in RewardSource]))
+    await store.add(Batch(rewards=[a_reward(span_id="human"), a_reward(span_id="main", source=RewardSource.HUMAN)]))
+    verified = [RewardSource.HUMAN, RewardSource.TEST, RewardSource.VERIFIER]
+    assert await store.verified_n() == len(verified)
+    assert sum(group.verified_n for group in await store.group(EVERYTHING, [Dimension.MODEL])) == len(verified)
+
+
 async def test_groups_go_by_size_and_what_is_unknown_is_a_group_too(store: Store) -> None:
     models = ["small", None, "large", "large", None, "large"]
     await store.add(Batch(spans=[a_span(model=model, project="/p") for model in models]))

@@ -172,6 +172,31 @@ async def test_spans_are_counted_by_kind(store: Store) -> None:
     assert await store.span_counts("missing") == {}
 
 
+@pytest.mark.parametrize("limit", [120, 249, 250, 251])
+@pytest.mark.parametrize(
+    "question",
+    [
+        pytest.param({}, id="all"),
+        pytest.param({"model": "small"}, id="by a field"),
+        pytest.param({"agent_types": frozenset({"Plan"})}, id="by agent type"),
+        pytest.param({"words": "door"}, id="by a word"),
+        pytest.param({"words": "door", "model": "small"}, id="by a word and a field"),
+    ],
+)
+async def test_every_page_says_how_many_match_in_all(store: Store, question: dict[str, Any], limit: int) -> None:
+    others = [a_span(task="a window", agent_type="Explore", model="large") for _ in range(3)] if question else []
+    spans = [a_span(task="a door", agent_type="Plan", model="small", started_at=at(-i)) for i in range(250)]
+    await store.add(Batch(spans=[*others, *spans]))
+    page, shown = await store.find(SpanFilter(**question), PageRequest(limit=limit)), 0
+    while True:
+        shown += len(page.items)
+        assert page.total == 250
+        if page.next is None:
+            break
+        page = await store.find(SpanFilter(**question), PageRequest(limit=limit, after=page.next))
+    assert shown == 250
+
+
 @pytest.mark.parametrize("limit", [1, 2, 3, 7, 8])
 async def test_pages_hold_everything_once_in_order(store: Store, limit: int) -> None:
     # Equal starts: the order among them must not change from one page to the next.

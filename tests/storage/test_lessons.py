@@ -169,7 +169,7 @@ def test_words_of_older_lessons_fall_out(few: int) -> None:
         for number in range(5):
             spans = [a_span(span_id=f"s{number}", task=f"word{number} all")]
             writing.add(connection, Batch(spans=spans, rewards=[a_reward(span_id=f"s{number}")]))
-        found = lesson_words.vocabulary(connection, ["all", "word0", "word2", "word4"], CommonWords())
+        found = lesson_words.vocabulary(connection, ["all", "word0", "word2", "word4"], CommonWords("lesson"))
         assert (found.total, found.mean_length) == (few, 2.0)
         assert found.frequencies == {"all": 3, "word2": 1, "word4": 1}
         kept = content(connection)
@@ -224,7 +224,7 @@ def test_two_lessons_of_one_delegation_become_one() -> None:
         assert (lesson.span_id, lesson.reward) == ("captured", 1.0)
         (found,) = lesson_reading.sums(connection)
         assert found.tiers == {Tier.VERIFIED: [DaySum(lesson.day, 1, 1.0, 1)]}
-        assert lesson_words.vocabulary(connection, ["it", "that"], CommonWords()).frequencies == {"that": 1}
+        assert lesson_words.vocabulary(connection, ["it", "that"], CommonWords("lesson")).frequencies == {"that": 1}
 
 
 def test_what_was_concluded_from_the_end_of_a_span_goes_when_there_was_no_such_end() -> None:
@@ -242,7 +242,7 @@ def test_frequencies_of_common_words_are_counted_again_when_one_lesson_in_fifty_
 ) -> None:
     monkeypatch.setattr(common_words, "_FEW", 50)
     with a_database() as connection:
-        common = CommonWords()
+        common = CommonWords("lesson")
 
         def frequencies() -> dict[str, int]:
             return dict(lesson_words.vocabulary(connection, ["all", "rare"], common).frequencies)

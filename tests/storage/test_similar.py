@@ -22,7 +22,7 @@ def test_frequencies_of_common_words_are_counted_again_when_one_delegation_in_fi
 ) -> None:
     monkeypatch.setattr(common_words, "_FEW", 50)
     with a_database() as connection:
-        common = CommonWords()
+        common = CommonWords("delegation")
 
         def frequencies() -> dict[str, int]:
             return dict(similar.vocabulary(connection, ["all", "rare"], common).frequencies)
@@ -47,7 +47,7 @@ def test_frequencies_of_common_words_are_counted_again_when_one_delegation_in_fi
 def test_delegations_that_were_pruned_are_counted_no_longer(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(common_words, "_FEW", 1)
     with a_database() as connection:
-        common = CommonWords()
+        common = CommonWords("delegation")
         old = [a_span(task="all", session_id="old", started_at=at(-9), ended_at=at(-8)) for _ in range(9)]
         writing.add(connection, Batch(spans=[*old, *(a_span(task="all") for _ in range(9))]))
         assert similar.vocabulary(connection, ["all"], common).frequencies == {"all": 18}
@@ -58,7 +58,7 @@ def test_delegations_that_were_pruned_are_counted_no_longer(monkeypatch: pytest.
 def test_as_many_new_delegations_as_were_pruned_are_counted_too(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(common_words, "_FEW", 1)
     with a_database() as connection:
-        common = CommonWords()
+        common = CommonWords("delegation")
         old = [a_span(task="old all", session_id="old", started_at=at(-9), ended_at=at(-8)) for _ in range(9)]
         writing.add(connection, Batch(spans=old))
         assert similar.vocabulary(connection, ["all", "old"], common).frequencies == {"all": 9, "old": 9}
@@ -70,7 +70,7 @@ def test_as_many_new_delegations_as_were_pruned_are_counted_too(monkeypatch: pyt
 def test_a_word_is_remembered_only_where_one_text_in_fifty_holds_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(common_words, "_FEW", 1)
     with a_database() as connection:
-        common = CommonWords()
+        common = CommonWords("delegation")
         tasks = ["all often" if number < 3 else "all seldom" if number == 3 else "all" for number in range(149)]
         writing.add(connection, Batch(spans=[a_span(task=task) for task in tasks]))
         words = ["all", "often", "seldom"]
