@@ -27,6 +27,8 @@ _DELETE_REWARDS: Final = """
     delete from reward
     where session_id = :session_id or span_id in (select span_id from span where session_id = :session_id)
 """
+_FORGET_WORDS: Final = "delete from common_word"
+"""What is common may be so no longer, and what is removed should leave no word behind."""
 _SIZES: Final = ("page_count", "freelist_count", "page_size")
 _FAR: Final = 2**63 - 1
 _SESSIONS_AT_ONCE: Final = 20
@@ -85,6 +87,8 @@ def remove_some(connection: sqlite3.Connection, before: datetime | None, enough_
         spans = connection.execute(_DELETE_SPANS, wanted).rowcount
         done += Removed(spans, 1, rewards, size - used_bytes(connection))
         gone.append(session["session_id"])
+    if gone:
+        connection.execute(_FORGET_WORDS)
     deltas.write(connection)
     lessons.settle(connection, deltas.judged)
     sessions.recount(connection, gone)

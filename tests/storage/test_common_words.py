@@ -2,6 +2,7 @@
 
 import sqlite3
 from collections.abc import AsyncIterator
+from contextlib import closing
 from pathlib import Path
 from typing import Final
 
@@ -13,7 +14,7 @@ from storage.sqlite import common_words
 from storage.sqlite.engine import Engine
 from storage.sqlite.store import SqliteStore
 from storage.store import Store
-from tests.factories import a_reward, a_span
+from tests.factories import a_reward, a_span, at
 
 pytestmark = pytest.mark.anyio
 
@@ -81,3 +82,18 @@ async def test_nobody_who_asks_for_words_waits_for_whoever_writes(stores: tuple[
 async def _timeout_ms(store: Store) -> int:
     assert isinstance(store, SqliteStore)
     return await store._engine.outside(lambda connection: int(connection.execute("pragma busy_timeout").fetchone()[0]))
+
+
+async def test_what_is_pruned_leaves_no_word_behind(stores: tuple[Store, Store], tmp_path: Path) -> None:
+    one, other = stores
+    await learn(one, 100, "all")
+    await one.vocabulary(["all"])
+
+    def kept() -> list[str]:
+        with closing(sqlite3.connect(tmp_path / "x.db")) as connection:
+            return [word for (word,) in connection.execute("select word from common_word")]
+
+    assert kept() == ["all"]
+    await one.prune(before=at(10**9))
+    assert kept() == []
+    assert (await other.vocabulary(["all"])).frequencies == {}
