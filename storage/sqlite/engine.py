@@ -120,7 +120,7 @@ class Engine:
 
     async def write(self, work: Callable[[sqlite3.Connection], Result]) -> Result:
         """Run `work` inside a transaction that commits, or that leaves nothing behind."""
-        return await self._run(await self._connected(), partial(_as_a_whole, work=work))
+        return await self._run(await self._connected(), partial(self._as_a_whole, work=work))
 
     async def write_if_free(self, work: Callable[[sqlite3.Connection], object]) -> None:
         """As `write`, for what may as well be lost: not where another process writes, nor where nobody may."""
@@ -129,14 +129,14 @@ class Engine:
 
     async def read(self, work: Callable[[sqlite3.Connection], Result]) -> Result:
         """Run `work` on one snapshot of the data."""
-        return await self._run(await self._reading(), partial(_on_a_snapshot, work=work))
+        return await self._run(await self._reading(), partial(self._on_a_snapshot, work=work))
 
     async def apart(self, work: Callable[[sqlite3.Connection], Result]) -> Result:
         """Run `work` on one snapshot and on a connection of its own: for what takes long."""
         await self._readable()
         thread = await self._open(self._open_reader)
         try:
-            return await self._run(thread, partial(_on_a_snapshot, work=work))
+            return await self._run(thread, partial(self._on_a_snapshot, work=work))
         finally:
             with anyio.CancelScope(shield=True):
                 await thread.close()
@@ -151,10 +151,35 @@ class Engine:
             async with self._opening:
                 await self._disconnect()
 
+    def _as_a_whole(self, connection: sqlite3.Connection, work: Callable[[sqlite3.Connection], Result]) -> Result:
+        try:
+            # Inside the try: an interrupted BEGIN may already have begun.
+            connection.execute("begin immediate")
+            migrate.require_known(connection, str(self.path))
+            result = work(connection)
+            connection.execute("commit")
+        except BaseException as error:
+            if connection.in_transaction:
+                connection.execute("rollback")
+            if isinstance(error, sqlite3.IntegrityError) and not _is_sound(connection):
+                # Tables and indexes that disagree are found only so. In a sound file it is a bug of ours.
+                raise rows.Damaged(str(error)) from error
+            raise
+        return result
+
+    def _on_a_snapshot(self, connection: sqlite3.Connection, work: Callable[[sqlite3.Connection], Result]) -> Result:
+        try:
+            connection.execute("begin")
+            migrate.require_known(connection, str(self.path))
+            return work(connection)
+        finally:
+            if connection.in_transaction:
+                connection.execute("rollback")
+
     def _at_once(self, connection: sqlite3.Connection, work: Callable[[sqlite3.Connection], object]) -> None:
         try:
             connection.execute("pragma busy_timeout = 0")
-            _as_a_whole(connection, work)
+            self._as_a_whole(connection, work)
         finally:
             connection.execute(f"pragma busy_timeout = {self._busy_timeout_s * 1e3:.0f}")
 
@@ -325,31 +350,6 @@ class Engine:
         if error.errno in _NO_ROOM:
             return StoreFull(location)
         return StoreMissing(location, f"{error.strerror}: {error.filename}")
-
-
-def _as_a_whole(connection: sqlite3.Connection, work: Callable[[sqlite3.Connection], Result]) -> Result:
-    try:
-        # Inside the try: an interrupted BEGIN may already have begun.
-        connection.execute("begin immediate")
-        result = work(connection)
-        connection.execute("commit")
-    except BaseException as error:
-        if connection.in_transaction:
-            connection.execute("rollback")
-        if isinstance(error, sqlite3.IntegrityError) and not _is_sound(connection):
-            # Tables and indexes that disagree are found only so. In a sound file it is a bug of ours.
-            raise rows.Damaged(str(error)) from error
-        raise
-    return result
-
-
-def _on_a_snapshot(connection: sqlite3.Connection, work: Callable[[sqlite3.Connection], Result]) -> Result:
-    try:
-        connection.execute("begin")
-        return work(connection)
-    finally:
-        if connection.in_transaction:
-            connection.execute("rollback")
 
 
 def _is_sound(connection: sqlite3.Connection) -> bool:

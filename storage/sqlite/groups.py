@@ -1,6 +1,5 @@
 """Delegations summed up by what they have in common, one by one from the spans."""
 
-import json
 import sqlite3
 from collections.abc import Sequence
 from typing import Final
@@ -9,6 +8,7 @@ from storage.outcomes import SAYS_NOTHING, SUCCESS_FROM
 from storage.queries import Dimension, SpanFilter
 from storage.sketch import Sketch
 from storage.sqlite import conditions
+from storage.sqlite.functions import SKETCH_OF
 from storage.sqlite.rollups import MICRO, NANO, SUMS, TOKENS
 from storage.sqlite.totals import FEW, Totals
 from storage.vocabulary import VERIFIED, Outcome, RewardSource, Status, Tier
@@ -55,12 +55,11 @@ _EXPRESSIONS: Final = {
     "tool_calls": "total(tool_call_count)",
     "tool_errors_n": "count(tool_error_count)",
     "tool_errors": "total(tool_error_count)",
-    "guessed_n": "count(*) filter (where task_type is null and guessed_type is not null)",
+    "guessed_n": "count(*) filter (where span.task_type is null and guessed_type is not null)",
 }
-_ALL: Final = ", ".join(
-    [*(_EXPRESSIONS[name] for name in SUMS), "json_group_array(duration_ms) filter (where duration_ms is not null)"]
-)
-_ESSENCE: Final = ", ".join([*(_EXPRESSIONS[name] if name in FEW else "0.0" for name in SUMS), "'[]'"])
+ALL: Final = ", ".join([*(_EXPRESSIONS[name] for name in SUMS), f"{SKETCH_OF}(duration_ms)"])
+"""What `rollups.SUMS` name, of spans, and the sketch of their durations."""
+_ESSENCE: Final = ", ".join([*(_EXPRESSIONS[name] if name in FEW else "0.0" for name in SUMS), "x''"])
 
 
 def totals(
@@ -69,11 +68,11 @@ def totals(
     """What the delegations that match add up to, by the dimensions; what makes an `Essence` alone comes faster."""
     condition, parameters = conditions.where(question)
     keys = "".join(f"{EXPRESSIONS[one]}, " for one in by)
-    sums, key = _ESSENCE if brief else _ALL, len(by)
+    sums, key = _ESSENCE if brief else ALL, len(by)
     places = ", ".join(str(1 + place) for place in range(key)) or "null"
     plain = connection.cursor()
     plain.row_factory = None
     found = Totals()
     for row in plain.execute(f"select {keys}{sums} from span where {condition} group by {places}", parameters):
-        found.add(row[:key], row[key:-1], Sketch.of(json.loads(row[-1])).counts)
+        found.add(row[:key], row[key:-1], Sketch.from_bytes(row[-1]).counts)
     return found

@@ -1,6 +1,7 @@
 """Numbered changes of the schema: each one and its number are committed together."""
 
 import sqlite3
+from functools import cache
 from importlib import resources
 from typing import Final
 
@@ -18,6 +19,7 @@ def migrations() -> list[tuple[int, str]]:
     return [(int(name.partition("_")[0]), (folder / name).read_text(encoding="utf-8")) for name in found]
 
 
+@cache
 def newest() -> int:
     """The number of the newest known change."""
     folder = resources.files(__package__) / "schema"
@@ -37,13 +39,23 @@ def check(connection: sqlite3.Connection, location: str) -> bool:
         StoreCorrupt: another program has.
     """
     # The number first: another process may be making the tables right now.
-    found, known = version(connection), newest()
-    if found > known:
-        raise SchemaTooNew(location, found, known)
+    require_known(connection, location)
+    found = version(connection)
     tables = {row[0] for row in connection.execute(_TABLES)}
     if not tables >= _OURS and (tables or found):
         raise StoreCorrupt(location, "it holds the data of another program")
-    return found == known
+    return found == newest()
+
+
+def require_known(connection: sqlite3.Connection, location: str) -> None:
+    """Refuse a database that another process has brought to a schema newer than ours since it was opened.
+
+    Raises:
+        SchemaTooNew: it has.
+    """
+    found, known = version(connection), newest()
+    if found > known:
+        raise SchemaTooNew(location, found, known)
 
 
 def require_newest(connection: sqlite3.Connection, location: str) -> None:

@@ -38,8 +38,8 @@ _ALL: Final = f"{', '.join(f'total({name})' for name in SUMS)}, {SUM_OF_SKETCHES
 _ESSENCE: Final = f"{', '.join(f'total({name})' if name in FEW else '0.0' for name in SUMS)}, x''"
 # Cell by cell, as the rows lie: otherwise SQLite would sort them with all their columns.
 _FROM: Final = """
-    from rollup_cell cross join part cross join rollup
-        on cell_id = rollup_cell.id and rollup.days = part.days and day >= first and day < end
+    from rollup_cell cross join part cross join rollup_period
+        on cell_id = rollup_cell.id and rollup_period.days = part.days and day >= first and day < end
     where level = :level
 """
 _ALWAYS: Final = 10**9

@@ -53,28 +53,26 @@ _GUESSED: Final = _PLACES["guessed_n"]
 _REAL: Final = frozenset(
     place for name, place in _PLACES.items() if name.endswith(("_usd", "_tokens", "tool_calls", "tool_errors"))
 )
+_ALL_WHOLE: Final = 2.0**52
+"""From here on, numbers have no fraction."""
 DAY_US: Final = 86_400_000_000
 DAY: Final = 1
 WEEK: Final = 7
-_MONDAY: Final = 4
+A_MONDAY: Final = 4
 """A day since 1970 that was one."""
-_AT_ONCE: Final = 5_000
 
 _IS_BUILT: Final = "select built from rollup_state"
-_SET_BUILT: Final = "update rollup_state set built = 1"
 _CELL: Final = f"select id from rollup_cell where level = ? and {' and '.join(f'{name} is ?' for name in KEY)}"
 _NEW_CELL: Final = f"insert into rollup_cell (level, {', '.join(KEY)}) values (?{', ?' * len(KEY)})"
-_HELD: Final = "select n, durations from rollup where cell_id = ? and days = ? and day = ?"
+_HELD: Final = "select n, durations from rollup_period where cell_id = ? and days = ? and day = ?"
 _INSERT: Final = f"""
-    insert into rollup ({", ".join(SUMS)}, durations, cell_id, days, day) values (?{", ?" * (len(SUMS) + 3)})
+    insert into rollup_period ({", ".join(SUMS)}, durations, cell_id, days, day) values (?{", ?" * (len(SUMS) + 3)})
 """
 _ADD: Final = f"""
-    update rollup set {", ".join(f"{name} = {name} + ?" for name in SUMS)}, durations = ?
+    update rollup_period set {", ".join(f"{name} = {name} + ?" for name in SUMS)}, durations = ?
     where cell_id = ? and days = ? and day = ?
 """
-_DELETE: Final = "delete from rollup where cell_id = ? and days = ? and day = ?"
-_DELETE_ALL: Final = ("delete from rollup", "delete from rollup_cell")
-_DELEGATIONS: Final = "select * from span where kind = 'delegation' and id > :after order by id limit :limit"
+_DELETE: Final = "delete from rollup_period where cell_id = ? and days = ? and day = ?"
 
 Key = tuple[str | None, ...]
 _Cell = tuple[int, Key]
@@ -142,28 +140,8 @@ class Deltas:
 
 
 def is_built(connection: sqlite3.Connection) -> bool:
-    """Whether the roll-ups are true; otherwise they wait for `rebuild`."""
+    """Whether the roll-ups are true; otherwise they wait for `rollup_building`."""
     return bool(connection.execute(_IS_BUILT).fetchone()[0])
-
-
-def build(connection: sqlite3.Connection) -> None:
-    """Sum up what has not been summed up as it is now, unless that was done; inside a transaction."""
-    if not is_built(connection):
-        rebuild(connection)
-
-
-def rebuild(connection: sqlite3.Connection) -> None:
-    """Make all roll-ups anew from the spans; inside a transaction."""
-    for statement in _DELETE_ALL:
-        connection.execute(statement)
-    connection.execute(_SET_BUILT)
-    after = 0
-    while found := connection.execute(_DELEGATIONS, {"after": after, "limit": _AT_ONCE}).fetchall():
-        deltas = Deltas()
-        for row in found:
-            deltas.change(None, rows.span_of(row, texts=False))
-        deltas.write(connection)
-        after = found[-1]["id"]
 
 
 def day_of(time: datetime) -> int:
@@ -173,7 +151,7 @@ def day_of(time: datetime) -> int:
 
 def week_of(day: int) -> int:
     """The Monday of the week of a day, both in days since 1970."""
-    return day - (day - _MONDAY) % WEEK
+    return day - (day - A_MONDAY) % WEEK
 
 
 def _facts(span: Span) -> list[tuple[int, int]]:
@@ -183,12 +161,12 @@ def _facts(span: Span) -> list[tuple[int, int]]:
     if believed is not None and span.reward is not None:
         place = _TIER[believed]
         facts += (
-            (place, 1), (place + 1, round(span.reward * MICRO)), (place + 2, round(span.reward * span.reward * MICRO))
+            (place, 1), (place + 1, _whole(span.reward * MICRO)), (place + 2, _whole(span.reward * span.reward * MICRO))
         )  # fmt: skip
         if believed is Tier.VERIFIED and span.reward >= SUCCESS_FROM:
             facts.append((_VERIFIED_SUCCESS, 1))
     if span.cost_usd is not None:
-        facts += ((_COST, 1), (_COST + 1, round(span.cost_usd * NANO)))
+        facts += ((_COST, 1), (_COST + 1, _whole(span.cost_usd * NANO)))
     for name, place in _COUNTS:
         count = getattr(span, name)
         if count is not None:
@@ -196,6 +174,11 @@ def _facts(span: Span) -> list[tuple[int, int]]:
     if span.task_type is None and span.guessed_type is not None:
         facts.append((_GUESSED, 1))
     return facts
+
+
+def _whole(value: float) -> int:
+    """The nearest whole number of one that is not below 0, halves up: as SQLite rounds."""
+    return int(value + 0.5) if value < _ALL_WHOLE else int(value)
 
 
 def _cell_id(connection: sqlite3.Connection, cell: _Cell) -> int:

@@ -1,7 +1,8 @@
 """The store on SQLite: each method is one function sent to the engine."""
 
 import math
-from collections.abc import Sequence
+import sqlite3
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import datetime
 from functools import partial
@@ -33,6 +34,7 @@ from storage.sqlite import (
     listing,
     positions,
     rewards,
+    rollup_building,
     rollup_groups,
     rollups,
     search,
@@ -43,7 +45,7 @@ from storage.sqlite import (
     writing,
 )
 from storage.sqlite.common_words import CommonWords
-from storage.sqlite.engine import Engine
+from storage.sqlite.engine import Engine, Result
 from storage.sqlite.routing import SqliteDecisions, SqliteLessons
 from storage.sqlite.upkeep import Removed
 from storage.vocabulary import SpanKind
@@ -60,7 +62,6 @@ class SqliteStore:
         self._lessons = SqliteLessons(engine)
         self._decisions = SqliteDecisions(engine)
         self._common = CommonWords("delegation")
-        self._is_asked_for_sums = False
 
     @property
     def lessons(self) -> SqliteLessons:
@@ -112,26 +113,21 @@ class SqliteStore:
         return await self._engine.read(partial(sessions.resolve, target_id=target_id))
 
     async def group(self, question: SpanFilter, by: Sequence[Dimension]) -> list[Group]:
-        await self._sum_up()
-        return await self._engine.read(partial(rollup_groups.group, question=question, by=by))
+        return await self._of_sums(partial(rollup_groups.group, question=question, by=by))
 
     async def compare(
         self, question: SpanFilter, other: SpanFilter, by: Sequence[Dimension]
     ) -> tuple[list[Group], list[Essence]]:
-        await self._sum_up()
-        return await self._engine.read(partial(rollup_groups.compare, question=question, other=other, by=by))
+        return await self._of_sums(partial(rollup_groups.compare, question=question, other=other, by=by))
 
     async def verified_n(self) -> int:
-        return await self._engine.read(rollup_groups.verified_n)
+        return await self._of_sums(rollup_groups.verified_n)
 
-    async def _sum_up(self) -> None:
-        """A database that an earlier version wrote is summed up once, by whoever asks first."""
-        if self._is_asked_for_sums:
-            return
-        self._is_asked_for_sums = True
+    async def _of_sums(self, work: Callable[[sqlite3.Connection], Result]) -> Result:
+        """What is asked of sums: those of a database that an earlier version wrote are made by whoever asks first."""
         if not await self._engine.read(rollups.is_built):
-            with suppress(StoreUnavailable):  # then the spans are asked
-                await self._engine.write(rollups.build)
+            await self._engine.write_if_free(rollup_building.build)  # where that cannot be, the spans are asked
+        return await self._engine.read(work)
 
     async def vocabulary(self, words: Sequence[str]) -> Vocabulary:
         found = await self._engine.read(partial(similar.vocabulary, words=words, common=self._common))
@@ -203,7 +199,7 @@ class SqliteStore:
         return await self._engine.read(upkeep.used_bytes)
 
     async def rebuild(self) -> None:
-        await self._engine.write(rollups.rebuild)
+        await self._engine.write(rollup_building.rebuild)
         await self._engine.write(lessons.rebuild)
 
     async def backup(self, target: Path) -> int:

@@ -132,7 +132,7 @@ def test_sums_that_were_never_made_are_named_and_made_when_asked(imported: Comma
     for mend in ("--rebuild", "--fix"):
         with closing(sqlite3.connect(database)) as connection:
             connection.execute("update rollup_state set built = 0")
-            connection.execute("delete from rollup")
+            connection.execute("delete from rollup_period")
             connection.commit()
         assert findings(imported)["sums"]["cure"] == "delegation-telemetry doctor --rebuild"
         assert imported("stats", "--json").out == told, "until then they are counted from the spans"

@@ -167,6 +167,20 @@ async def test_a_newer_schema_is_refused_until_the_program_knows_it(store: Store
     assert await ids(store) == ["one"]
 
 
+async def test_a_schema_that_becomes_newer_while_the_file_is_open_is_refused_from_then_on(
+    store: Store, path: Path
+) -> None:
+    await acknowledged(store, "one")
+    assert await ids(store) == ["one"]
+    _set_version(path, migrate.newest() + 1)
+    with pytest.raises(SchemaTooNew):
+        await acknowledged(store, "two")
+    with pytest.raises(SchemaTooNew):
+        await ids(store)
+    _set_version(path, migrate.newest())
+    assert await ids(store) == ["one"]
+
+
 def _set_version(path: Path, number: int) -> None:
     connection = sqlite3.connect(path)
     connection.execute(f"pragma user_version = {number}")

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from datetime import date, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import pytest
 from hypothesis import given
@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from storage.opening import open_store
 from storage.queries import Batch, Dimension, Group, SpanFilter
 from storage.records import Reward, Span
-from storage.sqlite import functions, groups, migrate, rollup_groups, rollups, upkeep, writing
+from storage.sqlite import functions, groups, migrate, rollup_building, rollup_groups, rollups, upkeep, writing
 from storage.store import Store
 from storage.vocabulary import Status
 from tests.factories import a_reward, a_span, at
@@ -36,9 +36,8 @@ def a_database() -> Iterator[sqlite3.Connection]:
 def content(connection: sqlite3.Connection) -> list[tuple[Any, ...]]:
     """All roll-ups by what they are of."""
     key, sums = ", ".join(rollups.KEY), ", ".join(rollups.SUMS)
-    found = connection.execute(
-        f"select level, {key}, days, day, {sums}, durations from rollup join rollup_cell on rollup_cell.id = cell_id"
-    )
+    table = "rollup_period join rollup_cell on rollup_cell.id = cell_id"
+    found = connection.execute(f"select level, {key}, days, day, {sums}, durations from {table}")
     return sorted((tuple(row) for row in found), key=repr)
 
 
@@ -65,7 +64,7 @@ def test_kept_true_step_by_step_they_are_as_if_made_anew(history: History) -> No
     with a_database() as connection:
         live_through(connection, history)
         kept = content(connection)
-        rollups.rebuild(connection)
+        rollup_building.rebuild(connection)
         assert kept == content(connection)
 
 
@@ -129,7 +128,7 @@ def test_what_was_not_summed_up_is_answered_from_the_spans() -> None:
         writing.add(connection, Batch(spans=[a_span()]))
         assert content(connection) == []
         assert sum(one.n for one in from_rollups(connection, SpanFilter(), [Dimension.AGENT_TYPE])) == 2
-        rollups.rebuild(connection)
+        rollup_building.rebuild(connection)
         assert rollups.is_built(connection)
         assert sum(one.n for one in from_rollups(connection, SpanFilter(), [Dimension.AGENT_TYPE])) == 2
 
@@ -138,7 +137,7 @@ def test_a_reward_that_arrives_late_counts_on_the_day_of_its_span() -> None:
     with a_database() as connection:
         writing.add(connection, Batch(spans=[a_span(span_id="s")]))
         writing.add(connection, Batch(rewards=[a_reward(span_id="s", value=0.9, given_at=at(86_400 * 40))]))
-        sums = connection.execute("select distinct days, day, verified_success_n, verified_reward from rollup")
+        sums = connection.execute("select distinct days, day, verified_success_n, verified_reward from rollup_period")
         day = rollups.day_of(at(0))
         assert {tuple(row) for row in sums} == {(1, day, 1, 900_000), (7, rollups.week_of(day), 1, 900_000)}
 
@@ -171,25 +170,62 @@ async def test_a_store_makes_them_anew_when_asked(store: Store) -> None:
     await store.add(Batch(spans=[a_span()]))
     with closing(sqlite3.connect((await store.health()).location)) as connection:
         before = content(connection)
-        connection.execute("update rollup set n = 7")
+        connection.execute("update rollup_period set n = 7")
         connection.commit()
         await store.rebuild()
         assert content(connection) == before
 
 
+OLD_SPAN: Final = """
+    insert into span (span_id, session_id, kind, agent_type, status, outcome, started_us, source, observed_us)
+    values ('old', 's', 'delegation', 'Plan', 'ok', 'unknown', 5, 'stated', 5)
+"""
+
+
+SUMS_AS_NOW: Final = 8
+"""The schema since which sums are kept as they are now."""
+
+
+@pytest.fixture(params=range(1, SUMS_AS_NOW), ids=lambda number: f"schema {number}")
+def old(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
+    """A database of an earlier version, whose sums were true; it holds one delegation."""
+    path = tmp_path / "old.db"
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        functions.teach(connection)
+        for number, script in migrate.migrations()[: request.param]:
+            for statement in migrate.statements(script):
+                connection.execute(statement)
+            connection.execute(f"pragma user_version = {number}")
+        connection.execute(OLD_SPAN)
+        connection.executescript("pragma journal_mode = wal")
+    return path
+
+
 @pytest.mark.anyio
-async def test_a_database_of_an_earlier_version_is_summed_up_when_sums_are_first_asked_for(tmp_path: Path) -> None:
+async def test_a_database_of_an_earlier_version_is_summed_up_when_sums_are_first_asked_for(old: Path) -> None:
+    store = open_store(str(old))
+    for count in (1, 2):
+        assert [one.n for one in await store.group(SpanFilter(), ())] == [count]
+        assert (await store.health()).summed_up
+        await store.add(Batch(spans=[a_span()]))
+    await store.close()
+
+
+@pytest.mark.anyio
+async def test_what_cannot_be_summed_up_now_is_counted_from_the_spans_until_it_can(tmp_path: Path) -> None:
     path = tmp_path / "old.db"
     store = open_store(str(path))
-    await store.add(Batch(spans=[a_span(), a_span()]))
-    await store.close()
-    with closing(sqlite3.connect(path)) as connection:
-        for statement in ("delete from rollup", "update rollup_state set built = 0"):
-            connection.execute(statement)
-        connection.commit()
-    store = open_store(str(path))
-    (group,) = await store.group(SpanFilter(), ())
-    assert group.n == 2
+    await store.add(Batch(spans=[a_span()]))
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("begin immediate")
+        for statement in ("delete from rollup_period", "update rollup_state set built = 0"):
+            other.execute(statement)
+        other.execute("commit")
+        other.execute("begin immediate")
+        assert [one.n for one in await store.group(SpanFilter(), ())] == [1]
+        assert not (await store.health()).summed_up
+        other.execute("rollback")
+    assert [one.n for one in await store.group(SpanFilter(), ())] == [1]
     assert (await store.health()).summed_up
     await store.close()
 

@@ -1,11 +1,12 @@
 -- Delegations that are alike in agent type, model and task type are summed up by weeks, too: thirty days are then four
 -- weeks and a few days. And how many calls were counted is told apart from how many there were. Made anew when sums
--- are next asked for.
+-- are next asked for. Under a new name, so that a server of an earlier version that still runs fails to write instead of
+-- keeping half of them true.
 drop table rollup;
 
 delete from rollup_cell;
 
-create table rollup (
+create table rollup_period (
     cell_id integer not null references rollup_cell (id),
     days integer not null check (days in (1, 7)), -- so many in a row
     day integer not null, -- the first of them, in days since 1970, UTC; of a week the Monday
