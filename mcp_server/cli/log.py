@@ -1,6 +1,5 @@
 """`log`: the latest delegations."""
 
-import shlex
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
@@ -10,6 +9,7 @@ from mcp_server.cli.app import App, database_option, json_option, run
 from mcp_server.cli.options import filter_options, limit_option
 from mcp_server.cli.rendering import left_out, nothing_matches, one_line, print_json, say
 from mcp_server.cli.reports import print_delegations
+from mcp_server.service.shell_words import argument
 from storage.vocabulary import Outcome, Status
 
 _TASK_CHARS: Final = 60
@@ -50,6 +50,10 @@ def _ask(wanted: Sequence[Mapping[str, Any]]) -> None:
     if wanted:
         click.echo("did it do what was asked? VALUE 1 yes, 0 no; without a verdict nobody learns from it", err=True)
     for one in wanted:
-        task = one_line(one["task"], _TASK_CHARS)
-        span_id = shlex.quote(one["span_id"])
-        say(f"  delegation-telemetry reward {span_id} VALUE --reason ...  # {one['agent_type']}: {task}", err=True)
+        # A line of its own: behind a command, not every shell takes it for a comment.
+        say(f"  {one['agent_type']}: {one_line(one['task'], _TASK_CHARS)}", err=True)
+        target = argument(one["span_id"])
+        if target is None:
+            click.echo("    its id cannot be copied safely", err=True)
+        else:
+            say(f"    delegation-telemetry reward --reason ... {target} VALUE", err=True)

@@ -1,6 +1,5 @@
 """`rules`: what was learned, as a block in a file or as models of agents, with consent and a way back."""
 
-import shlex
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -11,6 +10,7 @@ import click
 from mcp_server.cli.app import App, database_option, run
 from mcp_server.cli.differences import print_edits, refusal, unified
 from mcp_server.cli.rendering import print_json, say
+from mcp_server.service.shell_words import argument
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -98,8 +98,8 @@ async def _write(app: App, *, edits: "Sequence[Edit]", undo: bool) -> None:
         (app.user_files.take_back if undo else app.user_files.write)(edit)
         # Each at once: if the next one fails, it must be known what has changed already.
         did = "removed" if edit.after is None else "taken back" if undo else "written"
-        back = "" if undo else f"; `delegation-telemetry rules --undo {shlex.quote(str(edit.path))}` takes it back"
-        say(f"{edit.path}: {did}{back}", err=True)
+        way_back = f"delegation-telemetry rules --undo {argument(str(edit.path)) or 'FILE'}"
+        say(f"{edit.path}: {did}{'' if undo else f'; `{way_back}` takes it back'}", err=True)
 
 
 def _print(proposed: _Proposed) -> None:

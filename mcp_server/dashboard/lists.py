@@ -18,6 +18,7 @@ from mcp_server.dashboard.figures import (
 from mcp_server.dashboard.marks import amount_bar, badge, outcome_bar, whisker
 from mcp_server.dashboard.markup import Markup, joined, tag
 from mcp_server.dashboard.page import nothing, table
+from mcp_server.service.shell_words import argument
 
 TASK_TYPES_LIMIT: Final = 15
 _TASK_CHARS: Final = 110
@@ -94,11 +95,18 @@ def verdicts_wanted(wanted: Sequence[Mapping[str, Any]]) -> Markup:
             tag("b", one["agent_type"]),
             " ",
             tag("span", one.get("task") or NOTHING, class_="words"),
-            tag("code", f"delegation-telemetry reward {one['span_id']} VALUE", class_="command"),
+            _command(one["span_id"]),
         )
         for one in wanted
     ]
     return tag("ul", *items, class_="wanted")
+
+
+def _command(span_id: str) -> Markup:
+    target = argument(span_id)
+    if target is None:
+        return tag("span", "its id cannot be copied safely", class_="missing")
+    return tag("code", f"delegation-telemetry reward {target} VALUE", class_="command")
 
 
 def _who(one: Mapping[str, Any]) -> Markup:

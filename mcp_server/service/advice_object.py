@@ -55,7 +55,8 @@ def advice_object(
         "task_type_origin": task.type_origin.value,
         "complexity": task.complexity.value if task.complexity else None,
         "complexity_origin": task.complexity_origin.value if task.complexity_origin else None,
-        "untried": [_printable(one) for one in untried[:_UNTRIED]],
+        # Whoever is named can be called: a name that is too long to be told is left out, not cut.
+        "untried": [one for one in untried if one == _printable(one)][:_UNTRIED],
         "decision_id": decision_id,
     }
     return _small(answer)
@@ -115,20 +116,20 @@ def _without_figures(answer: Answer) -> Answer:
     return {**answer, "alternatives": [{name: one[name] for name in kept} for one in answer["alternatives"]]}
 
 
-def _with_short_names(answer: Answer) -> Answer:
-    """Names that no client could have made: strangers may record any."""
+def _with_short_sentences(answer: Answer) -> Answer:
+    """Sentences in which long names stand."""
     return {
         **answer,
-        "arm": _short_names(answer["arm"]) if answer["arm"] else None,
-        "alternatives": [_short_names(one) for one in answer["alternatives"]],
         "fallback": [one[: 2 * _NAME_CHARS] for one in answer["fallback"]],
         "reason": answer["reason"][: 5 * _NAME_CHARS],
         "similar": [],
     }
 
 
-def _short_names(one: Answer) -> Answer:
-    return {name: _printable(value) if isinstance(value, str) else value for name, value in one.items()}
+def _with_short_names(answer: Answer) -> Answer:
+    """Names that no client could have made: strangers may record any."""
+    arm = answer["arm"]
+    return {**answer, "arm": arm and {name: _printable(value) if value else value for name, value in arm.items()}}
 
 
 def _printable(name: str) -> str:
@@ -142,7 +143,10 @@ _SHRINKING: Final[tuple[Callable[[Answer], Answer], ...]] = (
     _first("similar", 1),
     _first("alternatives", 2),
     _first("cautions", 3),
-    _with_short_names,
+    _with_short_sentences,
     _first("alternatives", 1),
     _first("cautions", 1),
+    _first("alternatives", 0),
+    _with_short_names,
 )
+"""An arm that is named is named in full, or nobody could take it; only names beyond all measure are cut, at the end."""

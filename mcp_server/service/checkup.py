@@ -17,6 +17,7 @@ from mcp_server.service.findings import Finding, State
 from mcp_server.service.guessing import TypeGuesser
 from mcp_server.service.hook_files import HookFiles
 from mcp_server.service.importing import Importing
+from mcp_server.service.shell_words import argument
 from mcp_server.service.untyped import guess_untyped
 from mcp_server.settings import APP_NAME, Settings
 from storage.errors import StoreError
@@ -123,9 +124,9 @@ class Checkup:
         except OSError:
             return Finding("privacy", State.OK, "no database file yet")
         if mode & _PRIVATE:
-            return Finding(
-                "privacy", State.WARNING, f"{path} can be read by others (mode {mode & 0o777:o})", f"chmod 600 '{path}'"
-            )
+            target = argument(str(path))
+            cure = "delegation-telemetry doctor --fix, for this database" if target is None else f"chmod 600 {target}"
+            return Finding("privacy", State.WARNING, f"{path} can be read by others (mode {mode & 0o777:o})", cure)
         return Finding("privacy", State.OK, f"only you can read the database; content = {self._settings.content}")
 
     def _make_private(self) -> None:

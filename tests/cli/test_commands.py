@@ -5,6 +5,7 @@ import os
 import re
 import sqlite3
 import stat
+import subprocess
 import time
 from pathlib import Path
 
@@ -116,8 +117,8 @@ def test_a_pipe_gets_plain_uncut_text(imported: Command) -> None:
 def test_a_log_asks_for_verdicts_and_says_how_to_answer(imported: Command) -> None:
     asked = [line.split() for line in imported("log").err.splitlines() if "delegation-telemetry reward" in line]
     assert len(asked) == 3
-    _, answering, span_id, value, *_ = asked[0]
-    assert (value, imported(answering, span_id, "1").status) == ("VALUE", 0)
+    *_, span_id, value = asked[0]
+    assert (value, imported("reward", span_id, "1").status) == ("VALUE", 0)
     assert span_id not in imported("log").err
     assert "delegation-telemetry reward" not in imported("search", "report").err
 
@@ -226,7 +227,30 @@ def test_doctor_notices_a_database_that_others_can_read(imported: Command, home:
     assert stat.S_IMODE(database.stat().st_mode) == 0o600
     assert stat.S_IMODE(database.parent.stat().st_mode) == 0o700
     database.chmod(0o644)
-    assert "chmod 600" in imported("doctor").out
+    assert f"chmod 600 '{database}'" in imported("doctor").out
+
+
+@pytest.mark.parametrize("name", ["it's; $(here)", "-rf"])
+def test_the_cure_for_an_open_database_is_a_command_whatever_its_name(
+    imported: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert imported("backup", "copy.db").status == 0
+    path = Path("copy.db").rename(name)
+    path.chmod(0o644)
+    findings = json.loads(imported("doctor", "--json", "--db", name).out)["findings"]
+    (cure,) = [one["cure"] for one in findings if one["check"] == "privacy"]
+    subprocess.run(["sh", "-c", cure], check=True)
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+def test_a_database_whose_name_cannot_be_copied_is_closed_by_doctor(imported: Command, tmp_path: Path) -> None:
+    path = tmp_path / "a\nb.db"
+    assert imported("backup", tmp_path / "copy.db").status == 0
+    (tmp_path / "copy.db").rename(path)
+    path.chmod(0o644)
+    assert "chmod" not in imported("doctor", "--db", path).out
+    assert "-> delegation-telemetry doctor --fix" in imported("doctor", "--db", path).out
 
 
 def test_settings_come_from_flag_environment_file_and_default_in_this_order(

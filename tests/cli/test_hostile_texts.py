@@ -1,5 +1,6 @@
 """What others have written is shown, never obeyed: no terminal gets commands out of stored texts."""
 
+import shlex
 from pathlib import Path
 from typing import Final
 
@@ -79,6 +80,32 @@ def test_every_command_prints_nothing_but_what_can_be_seen(
     assert done.out or done.err
     assert {one for one in done.out + done.err if one != "\n" and not one.isprintable()} == set()
     assert not [line for line in (done.out + done.err).splitlines() if line.startswith("forged")]
+
+
+@pytest.mark.parametrize("span_id", ["x 1; touch it; #", "--help", "$(it)`it`'\"&", "~", "ä"], ids=repr)
+def test_a_line_that_asks_for_a_verdict_is_one_command_and_nothing_else(
+    command: Command, tmp_path: Path, span_id: str
+) -> None:
+    db = tmp_path / "ids.db"
+    keep(db, [a_span(span_id=span_id, agent_type="a; touch it", task="b; touch it")])
+    (line,) = [one for one in command("log", "--db", db).err.splitlines() if "telemetry reward" in one]
+    words = shlex.split(line)  # a comment would be none in every shell
+    assert [one for one in words if one != "--"] == [
+        "delegation-telemetry",
+        "reward",
+        "--reason",
+        "...",
+        span_id,
+        "VALUE",
+    ]
+    assert command("reward", "--db", db, *words[2:-1], "1").status == 0
+
+
+def test_no_verdict_is_asked_for_by_an_id_that_cannot_be_copied(command: Command, db: Path) -> None:
+    asked = command("log", "--db", db).err
+    assert "did it do what was asked?" in asked
+    assert "cannot be copied" in asked
+    assert "delegation-telemetry reward" not in asked
 
 
 def test_what_cannot_be_seen_is_told(command: Command, db: Path) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import stat
 from datetime import UTC, datetime
 from pathlib import Path
@@ -151,6 +152,18 @@ def test_undo_gives_back_every_byte_and_goes_on_to_earlier_writes(command: Comma
     assert command("rules", "--undo", file, "--yes").status == 0
     assert file.read_bytes() == FOREIGN
     assert command("rules", "--undo", file, "--yes").status == 1
+
+
+@pytest.mark.parametrize("name", ["it's; touch it.md", "-x.md"])
+def test_the_way_back_is_a_command_whatever_the_file_is_called(
+    command: Command, db: Path, file: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.chdir(file.parent)
+    file.rename(name)
+    told = command("rules", "--db", db, "--yes", "--", name).err
+    _, *words = shlex.split(told.split("`")[1])
+    assert command(words[0], "--yes", *words[1:]).status == 0
+    assert Path(name).read_bytes() == FOREIGN
 
 
 def test_undo_asks_as_well(command: Command, db: Path, file: Path) -> None:

@@ -1,6 +1,7 @@
 """The pages: whole, bounded, and with no text that could become anything but text."""
 
 import re
+import shlex
 from collections.abc import Callable
 from datetime import timedelta
 from functools import cache
@@ -141,6 +142,30 @@ def test_a_rate_needs_five_judged() -> None:
     more = survey(recorded, [a_reward(span_id=f"d{number}") for number in range(5)])
     assert "90 %:" not in Page(period_page(few)).text
     assert "90 %:" in Page(period_page(more)).text
+
+
+@pytest.mark.parametrize(
+    ("span_id", "command"),
+    [
+        pytest.param("0190d9e8-10d3", "delegation-telemetry reward 0190d9e8-10d3 VALUE", id="harmless"),
+        pytest.param("x 1; touch /tmp/it; #", "delegation-telemetry reward 'x 1; touch /tmp/it; #' VALUE", id="two"),
+        pytest.param("--help", "delegation-telemetry reward -- --help VALUE", id="an option"),
+        pytest.param("$(it)`it`'\"&", None, id="quotes"),
+    ],
+)
+def test_a_verdict_is_asked_for_with_a_command_that_may_be_copied(span_id: str, command: str | None) -> None:
+    said = Page(period_page(survey([a_span(span_id=span_id)]))).said
+    (found,) = [one for one in said if one.startswith("delegation-telemetry reward")]
+    assert found == (command or found)
+    assert [one for one in shlex.split(found) if one != "--"] == ["delegation-telemetry", "reward", span_id, "VALUE"]
+
+
+@pytest.mark.parametrize("span_id", ["a\nrm it", "a\x1b[31m", "a\u202eb", "a\rb", "\\'\\';it;#"])
+def test_no_command_is_shown_for_an_id_that_cannot_be_copied_safely(span_id: str) -> None:
+    page = Page(period_page(survey([a_span(span_id=span_id)])))
+    assert "verdicts" in page.titles()
+    assert "delegation-telemetry reward" not in page.text
+    assert "cannot be copied" in page.text
 
 
 def test_what_to_change_is_shown_where_somebody_says_it() -> None:

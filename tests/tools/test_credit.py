@@ -106,3 +106,13 @@ async def test_a_large_session_is_answered_within_the_cap(store: Store, ask: Ask
     await store.add(Batch(spans=[*_session(), *many]))
     answer = await ask("get_credit", session_id=SESSION, max_chars=4000)
     assert answer["returned"] < answer["total"] == 302
+
+
+async def test_names_of_arms_are_whole_where_there_is_little_room(store: Store, ask: Ask) -> None:
+    agents = [f"plugin-of-my-company:senior-code-reviewer-{number:02}" for number in range(30)]
+    work = [a_span(span_id=agent, session_id=SESSION, agent_type=agent, output=f"{agent} found") for agent in agents]
+    await store.add(Batch(spans=[*_session(), *work]))
+    for items, room, question in (("arms", 4000, {}), ("shares", 8000, {"session_id": SESSION})):
+        answer = await ask("get_credit", **question, max_chars=room)
+        assert 1 < answer["returned"] < answer["total"]
+        assert {one["agent_type"] for one in answer[items]} <= {*agents, "Explore", "Plan"}

@@ -145,6 +145,17 @@ async def test_an_answer_stays_small_whatever_the_names(store: Store, ask: Ask) 
         assert answer["fallback"]
 
 
+async def test_who_is_suggested_is_named_in_full_however_long_the_names(store: Store, ask: Ask) -> None:
+    model = "arn:aws:bedrock:us-east-1:123456789012:application-inference-profile/" + "x" * 130
+    agents = [f"plugin-of-my-company:{'senior-' * 20}code-reviewer-{place:02}" for place in range(4)]
+    for place, agent in enumerate(agents):
+        spans, given = _judged(agent, [1.0] * 20 if not place else [0.0] * 20, model=model)
+        await store.add(Batch(spans=spans, rewards=given))
+    answer = await ask("suggest_routing", task=TASK, task_type="search", complexity="low")
+    assert answer["arm"] == {"agent_type": agents[0], "model": model}
+    assert {one["agent_type"] for one in answer["alternatives"]} <= set(agents)
+
+
 async def test_what_is_critical_and_uncertain_is_asked_about(store: Store, ask: Ask) -> None:
     await _history(store, Explore=[1] * 20, Plan=[0] * 20)
     answer = await ask("suggest_routing", task=TASK, criticality="high", uncertainty="high")

@@ -69,6 +69,22 @@ async def test_what_the_cap_leaves_out_begins_the_next_page(ask: Ask, store: Sto
     assert len(rest) + page["returned"] == 30
 
 
+async def test_what_is_found_can_be_asked_for_again_however_little_room_there_is(ask: Ask, store: Store) -> None:
+    names = {
+        "agent_type": "plugin-of-my-company:senior-code-reviewer-of-the-payments-team",
+        "model": "arn:aws:bedrock:us-east-1:123456789012:application-inference-profile/abcdef123456",
+        "project": "/home/alice/work/customers/acme/services/repository-of-the-payments-team",
+        "task_type": "a type of forty characters, not one more",
+    }
+    spans = [a_span(**names, task="x" * 5000, output="y" * 5000, started_at=at(i), ended_at=at(i)) for i in range(30)]
+    await store.add(Batch(spans=spans))
+    page = await ask("search_delegations", limit=30, max_chars=4000)
+    assert 0 < page["returned"] < page["total"]
+    for name, value in names.items():
+        assert {one[name] for one in page["delegations"]} == {value}
+        assert (await ask("search_delegations", **{name: value}))["total"] == 30
+
+
 @pytest.mark.parametrize(
     "words", ['"', "a OR b", "NEAR(a b)", "task:x", "*", "-x", "(((", "'; drop table span; --", "ä ß 日本", "\0", "[1]"]
 )

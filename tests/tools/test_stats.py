@@ -129,6 +129,47 @@ async def test_many_groups_come_in_pages(ask: Ask, store: Store) -> None:
     assert sorted(seen) == [f"agent-{i:03}" for i in range(40)]
 
 
+@pytest.mark.parametrize(
+    ("by", "names"),
+    [
+        pytest.param(
+            "project", [f"/home/alice/work/customers/acme/services/repository-{i:02}" for i in range(60)], id="paths"
+        ),
+        pytest.param(
+            "agent_type", [f"plugin-of-my-company:senior-code-reviewer-{i:02}" for i in range(60)], id="agents"
+        ),
+        pytest.param("model", [f"{'m' * 197}-{i:02}" for i in range(60)], id="names as long as any"),
+    ],
+)
+async def test_groups_that_do_not_fit_go_to_the_next_page_under_their_whole_names(
+    ask: Ask, store: Store, by: str, names: list[str]
+) -> None:
+    await store.add(Batch(spans=[a_span(**{by: name}, cost_usd=0.1234567, input_tokens=1000) for name in names]))
+    seen: list[str] = []
+    cursor: dict[str, Any] = {}
+    while True:
+        page = await ask("get_stats", group_by=[by], limit=60, **cursor)
+        assert page["returned"] == len(page["groups"]) < page["total"] == 60
+        seen += [group["key"][by] for group in page["groups"]]
+        if page["next_cursor"] is None:
+            break
+        cursor = {"cursor": page["next_cursor"]}
+    assert sorted(seen) == names
+
+
+async def test_one_group_is_told_under_its_whole_names_however_long(ask: Ask, store: Store) -> None:
+    longest = {"project": "/" + "p" * 4095, "agent_type": "a" * 200, "model": "m" * 200, "agent_version": "v" * 200}
+    await store.add(Batch(spans=[a_span(**longest), a_span(**{**longest, "model": "n" * 200})]))
+    answer = (
+        await ask.client.call_tool("get_stats", {"group_by": list(longest), "max_chars": 2000})
+    ).structured_content
+    assert answer is not None
+    assert [group["key"] for group in answer["groups"]] == [longest]
+    assert (answer["returned"], answer["total"]) == (1, 2)
+    rest = await ask("get_stats", group_by=list(longest), cursor=answer["next_cursor"])
+    assert [group["key"]["model"] for group in rest["groups"]] == ["n" * 200]
+
+
 async def test_a_cost_per_success_is_the_mean_cost_over_the_success_rate(ask: Ask, store: Store) -> None:
     judged = [a_span(span_id=f"s{i}", cost_usd=0.5) for i in range(40)]
     rewards = [a_reward(span_id=f"s{i}", value=float(i < 20)) for i in range(40)]

@@ -146,6 +146,19 @@ async def test_a_huge_session_is_answered_within_the_cap_and_to_its_end(ask: Ask
     assert seen == [span.span_id for span in spans]
 
 
+async def test_a_span_keeps_its_names_whole_and_loses_its_texts_where_there_is_little_room(
+    ask: Ask, store: Store
+) -> None:
+    names = {"agent_type": "a" * 200, "model": "m" * 200, "project": "/" + "p" * 400, "agent_version": "v" * 200}
+    told = {"model": "x" * 9000, "key": ["y" * 9000]}  # an attribute of any name is a text like others
+    await store.add(Batch(spans=[a_span(span_id=f"s{i}", **names, task="x" * 9000, attributes=told) for i in range(9)]))
+    page = await ask("get_trajectory", session_id="session-1", detail="full", max_chars=4000)
+    assert 0 < page["returned"] < page["total"] == 9
+    for span in page["spans"]:
+        assert {name: span[name] for name in names} == names
+        assert len(span["task"]) < 100
+
+
 async def test_the_current_session_is_meant_where_none_is_named(ask: Ask, store: Store) -> None:
     await store.add(
         Batch(spans=[a_span(session_id="session-of-the-process"), a_span(started_at=at(99), ended_at=at(99))])
