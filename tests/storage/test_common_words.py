@@ -106,3 +106,41 @@ async def test_what_is_pruned_leaves_no_word_behind(stores: tuple[Store, Store],
     await one.prune(before=at(10**9))
     assert kept(tmp_path / "x.db") == []
     assert (await other.vocabulary(["all"])).frequencies == {}
+
+
+async def test_nor_does_it_once_a_process_may_write_that_had_counted_before(
+    stores: tuple[Store, Store], tmp_path: Path
+) -> None:
+    one, other = stores
+    await learn(one, 100, "all")
+    with a_writer(tmp_path / "x.db"):
+        await other.vocabulary(["all"])
+        await other.lessons.vocabulary(["all"])
+    await one.prune(before=at(10**9))
+    await other.vocabulary(["all"])
+    await other.lessons.vocabulary(["all"])
+    assert kept(tmp_path / "x.db") == []
+
+
+async def test_as_many_others_after_a_prune_are_counted_as_they_are(stores: tuple[Store, Store]) -> None:
+    one, other = stores
+    await learn(one, 100, "all")
+    assert (await other.vocabulary(["all"])).frequencies == {"all": 100}
+    await one.prune(before=at(10**9))
+    await learn(one, 100, "new")
+    assert (await other.vocabulary(["all", "new"])).frequencies == {"new": 100}
+
+
+async def test_a_file_that_replaces_another_gets_none_of_its_words(stores: tuple[Store, Store], tmp_path: Path) -> None:
+    one, other = stores
+    path, replacement = tmp_path / "x.db", tmp_path / "y.db"
+    await learn(one, 100, "all")
+    with a_writer(path):
+        await other.vocabulary(["all"])
+    await one.close()
+    another = SqliteStore(Engine(replacement))
+    await learn(another, 100, "new")
+    await another.close()
+    replacement.replace(path)
+    assert (await other.vocabulary(["all", "new"])).frequencies == {"new": 100}
+    assert kept(path) == ["new"]
