@@ -7,11 +7,17 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from storage.store import Store
-from tests.stores import new_folder, open_empty
+from tests.stores import migrated, new_folder, open_empty
 
 # Machines are noisy: no verdict by the clock.
 settings.register_profile("unhurried", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("unhurried")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _migrated_once() -> None:
+    """The file that empty stores are copies of is made before any test changes how files are made."""
+    migrated()
 
 
 @pytest.fixture

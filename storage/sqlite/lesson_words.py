@@ -6,7 +6,7 @@ from typing import Final
 
 from storage.lessons import Vocabulary
 from storage.sqlite import rows, search
-from storage.sqlite.common_words import CommonWords, Indexed
+from storage.sqlite.common_words import CommonWords, Indexed, generation
 from storage.words import HEAD, task_words
 
 KEPT: Final = 20_000
@@ -80,7 +80,7 @@ def vocabulary(connection: sqlite3.Connection, words: Sequence[str], common: Com
     """How rare these words are among those that are indexed."""
     row = connection.execute(_TOTAL).fetchone()
     total = row["text_n"]
-    indexed = Indexed(total, newest=_newest(connection), numbers=total)
+    indexed = Indexed(total, newest=_newest(connection), numbers=total, generation=generation(connection))
     return Vocabulary(
         total=total,
         mean_length=row["text_length"] / total if total else 0.0,

@@ -8,7 +8,7 @@ from typing import Final
 from storage.lessons import TaskHead, Vocabulary
 from storage.queries import SpanFilter
 from storage.sqlite import conditions, rows, search
-from storage.sqlite.common_words import CommonWords, Indexed
+from storage.sqlite.common_words import CommonWords, Indexed, generation
 from storage.words import HEAD
 
 _FREQUENCIES: Final = """
@@ -69,7 +69,8 @@ def _task_head(row: sqlite3.Row) -> TaskHead:
 
 def _indexed(connection: sqlite3.Connection, total: int) -> Indexed:
     oldest, newest = connection.execute(_NUMBERS).fetchone()
-    return Indexed(total, newest=newest or 0, numbers=newest - oldest + 1 if newest else 0)
+    numbers = newest - oldest + 1 if newest else 0
+    return Indexed(total, newest=newest or 0, numbers=numbers, generation=generation(connection))
 
 
 def _averages(connection: sqlite3.Connection) -> tuple[int, int]:

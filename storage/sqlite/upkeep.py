@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from storage.queries import Health
-from storage.sqlite import decisions, lessons, migrate, rows, search, sessions
+from storage.sqlite import common_words, decisions, lessons, migrate, rows, search, sessions
 from storage.sqlite.engine import log_of, make_private_file
 from storage.sqlite.rollups import Deltas, is_built
 
@@ -27,8 +27,6 @@ _DELETE_REWARDS: Final = """
     delete from reward
     where session_id = :session_id or span_id in (select span_id from span where session_id = :session_id)
 """
-_FORGET_WORDS: Final = "delete from common_word"
-"""What is common may be so no longer, and what is removed should leave no word behind."""
 _SIZES: Final = ("page_count", "freelist_count", "page_size")
 _FAR: Final = 2**63 - 1
 _SESSIONS_AT_ONCE: Final = 20
@@ -88,7 +86,8 @@ def remove_some(connection: sqlite3.Connection, before: datetime | None, enough_
         done += Removed(spans, 1, rewards, size - used_bytes(connection))
         gone.append(session["session_id"])
     if gone:
-        connection.execute(_FORGET_WORDS)
+        # What is common may be so no longer, and what is removed should leave no word behind.
+        common_words.forget(connection)
     deltas.write(connection)
     lessons.settle(connection, deltas.judged)
     sessions.recount(connection, gone)

@@ -25,10 +25,10 @@ def delay(chance: random.Random, before: float, after: float, steps: int = 200) 
     return None
 
 
+@pytest.mark.parametrize("arms", [800, pytest.param(1_500, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("rate", [0.3, 0.5, 0.8])
-def test_an_arm_that_stays_as_it_is_seldom_alarms(rate: float) -> None:
+def test_an_arm_that_stays_as_it_is_seldom_alarms(rate: float, arms: int) -> None:
     chance = random.Random(f"same {rate}")
-    arms = 800
     assert sum(delay(chance, rate, rate) is not None for _ in range(arms)) / arms <= 0.10
 
 

@@ -78,10 +78,10 @@ def imported(scenario: str) -> Imported:
     """Once for all that is asked of it."""
 
     async def into(store: Store) -> Imported:
-        report = await captured.importing(store).paths([captured.projects(scenario)])
-        assert report.problems == []
-        assert report.unreadable_lines == 0
         try:
+            report = await captured.importing(store).paths([captured.projects(scenario)])
+            assert report.problems == []
+            assert report.unreadable_lines == 0
             return Imported(await captured.every_span(store))
         finally:
             await store.close()

@@ -1,8 +1,10 @@
 """When the database cannot be used: a clear sentence, a server that stays up, and answers when the cause is gone."""
 
 import os
+import shutil
 import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -30,7 +32,10 @@ def only_server(home: Path) -> Iterator[Server]:
 def database(home: Path) -> Path:
     """Where its database would be: there is none yet, or none any more."""
     for path in home.glob("t.db*"):
-        path.unlink()
+        if path.is_dir():
+            shutil.rmtree(path)
+        else:
+            path.unlink()
     return home / "t.db"
 
 
@@ -58,14 +63,16 @@ def test_a_database_that_is_no_database(server: Server, database: Path) -> None:
     assert recorded(server)
 
 
-def test_a_newer_schema(server: Server, database: Path) -> None:
-    connection = sqlite3.connect(database)
-    connection.execute("pragma user_version = 999")
-    connection.commit()
-    assert "schema 999 is newer than" in complaint(server)
-    connection.execute("pragma user_version = 0")
-    connection.close()
-    assert recorded(server)
+def test_a_newer_schema_when_it_is_opened_first(tmp_path: Path) -> None:
+    database = tmp_path / "t.db"
+    with (
+        closing(sqlite3.connect(database, isolation_level=None)) as connection,
+        Server(tmp_path, {"DELEGATION_TELEMETRY_DB": str(database)}) as server,
+    ):
+        connection.execute("pragma user_version = 999")
+        assert "schema 999 is newer than" in complaint(server)
+        connection.execute("pragma user_version = 0")
+        assert recorded(server)
 
 
 def test_a_folder_where_the_file_should_be(server: Server, database: Path) -> None:
@@ -101,10 +108,8 @@ def test_a_folder_that_may_not_be_written(server: Server, database: Path) -> Non
 
 def test_a_locked_database(server: Server, database: Path) -> None:
     assert recorded(server)
-    other = sqlite3.connect(database, isolation_level=None)
-    other.execute("begin immediate")
-    assert "locked by another process" in complaint(server)
-    assert not server.call("get_stats")["isError"], "readers do not wait for writers"
-    other.execute("rollback")
-    other.close()
+    with closing(sqlite3.connect(database, isolation_level=None)) as other:
+        other.execute("begin immediate")
+        assert "locked by another process" in complaint(server)
+        assert not server.call("get_stats")["isError"], "readers do not wait for writers"
     assert recorded(server, "after it was free")

@@ -1,6 +1,6 @@
 """The engines that the contract suite runs on, and how a test gets a store on one of them.
 
-A further engine joins by a line in `ADDRESSES` and in `EMPTY`; what tests ask goes through `storage.store.Store` alone.
+A further engine joins by a line in `EMPTY`; what tests ask goes through `storage.store.Store` alone.
 """
 
 from collections.abc import Awaitable, Callable
@@ -12,15 +12,11 @@ import anyio
 from storage.opening import open_store
 from tests.stores import migrated, new_folder
 
-ADDRESSES: Final[dict[str, Callable[[Path], str]]] = {
-    "sqlite": lambda folder: f"sqlite:///{folder / 'telemetry.db'}",
-}
-"""By engine: the address of a new store that may use this folder."""
-
 
 def _empty_sqlite(folder: Path) -> str:
-    (folder / "telemetry.db").write_bytes(migrated())
-    return ADDRESSES["sqlite"](folder)
+    file = folder / "telemetry.db"
+    file.write_bytes(migrated())
+    return f"sqlite:///{file}"
 
 
 EMPTY: Final[dict[str, Callable[[Path], str]]] = {"sqlite": _empty_sqlite}

@@ -1,6 +1,6 @@
 """A server over each test's own store, asked through a real client in memory, in both eras of the protocol."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, cast
@@ -54,7 +54,7 @@ def stage() -> Stage:
 
 
 @pytest.fixture
-def server(stage: Stage, store: Store, tmp_path: Path) -> MCPServer[Any]:
+def server(stage: Stage, store: Store, tmp_path: Path) -> Iterator[MCPServer[Any]]:
     keep = TextKeeper(lambda text: text.replace("hunter2", "[redacted]"), guess=TypeGuesser())
     reporting = Reporting(store, session_id="session-of-the-process", clock=lambda: NOW)
     stage.services = Services(
@@ -65,7 +65,9 @@ def server(stage: Stage, store: Store, tmp_path: Path) -> MCPServer[Any]:
         advising=Advising(store, reporting.present, keep, config=tmp_path, clock=lambda: NOW),
         capturing=telling.capturing(store),
     )
-    return stage.server
+    yield stage.server
+    # Whatever still runs must not reach the store of the next test.
+    del stage.services
 
 
 @pytest.fixture(params=["auto", "legacy"], ids=["modern era", "handshake era"])

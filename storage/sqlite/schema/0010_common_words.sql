@@ -8,3 +8,11 @@ create table common_word (
     newest integer not null, -- and the highest of their numbers
     primary key (texts, word)
 ) strict, without rowid;
+
+-- Another one after every removal, and in every database: what was counted in one generation does not hold in the next.
+create table common_word_generation (
+    id integer primary key check (id = 1),
+    number integer not null -- drawn by lot
+) strict;
+
+insert into common_word_generation (id, number) values (1, random());
