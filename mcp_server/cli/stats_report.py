@@ -131,7 +131,7 @@ def _print_standing(groups: Sequence[Figures]) -> None:
     if cost is not None:
         click.echo()
         say(f"most efficient: {_cost_of(cost.first)}")
-        say(f"most wasteful:  {_cost_of(cost.last)}")
+        say(f"most wasteful:  {_cost_of(cost.last)}{_doubt(cost)}")
 
 
 def _success_of(group: Figures) -> str:

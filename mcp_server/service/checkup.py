@@ -57,9 +57,7 @@ class Checkup:
             return database  # whatever lies there may not be ours
         found = [*database, await anyio.to_thread.run_sync(self._file_mode)]
         client = await anyio.to_thread.run_sync(installation, self._settings.claude_config)
-        without_own = TypeGuesser() if self._settings.task_types else None
-        guesses = await type_checks.task_types(self._store, self._guess, without_own)
-        return [*found, *await self._capture(client), *await self._transcripts(client), guesses]
+        return [*found, *await self._capture(client), *await self._transcripts(client), await self._types()]
 
     async def mend(self) -> None:
         """Do what is safe: take in what waits, guess types that nobody guessed yet, close the database to others.
@@ -81,6 +79,13 @@ class Checkup:
             StoreError: the store cannot be written.
         """
         await self._store.rebuild()
+
+    async def _types(self) -> Finding:
+        without_own = TypeGuesser() if self._settings.task_types else None
+        try:
+            return await type_checks.task_types(self._store, self._guess, without_own)
+        except StoreError as error:
+            return Finding(type_checks.CHECK, State.PROBLEM, str(error), "see the message")
 
     async def _capture(self, client: Installation) -> list[Finding]:
         now = datetime.now(UTC)

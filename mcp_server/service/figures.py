@@ -2,7 +2,7 @@
 
 from typing import Any, Final
 
-from mcp_server.analysis.intervals import Estimate, Rewards, difference, mean_reward, success_rate
+from mcp_server.analysis.intervals import LEAST_EVIDENCE, Estimate, Rewards, difference, mean_reward, success_rate
 from mcp_server.analysis.weights import weight_of
 from mcp_server.service.shapes import rounded
 from storage.queries import Essence, Group, RewardSums
@@ -18,8 +18,9 @@ def figures(group: Group) -> dict[str, Any]:
 
     `success` is the share of successes among judged delegations, null below five of them. `mean_reward` is weighted by
     how far each judgement is believed, `reward_weight` the sum of these weights; below a sum of five its interval is
-    null. `cost_per_success_usd` is the mean of the known costs over the success rate: it needs no cost of just those
-    that were judged, which no sum tells.
+    null. `cost_per_success_usd` is the mean of the known costs over the share of successes among judged delegations,
+    null where there was no success or fewer than five were judged: it needs no cost of just those that were judged,
+    which no sum tells.
     """
     success = success_rate(group.verified_success_n, group.verified_n)
     rewards = sum((_believed(tier, sums) for tier, sums in group.rewards.items()), Rewards())
@@ -39,7 +40,7 @@ def figures(group: Group) -> dict[str, Any]:
         "cost_usd": rounded(group.cost_usd),
         "priced_n": group.cost_n,
         "mean_cost_usd": rounded(mean_cost),
-        "cost_per_success_usd": _cost_per_success(mean_cost, success),
+        "cost_per_success_usd": _cost_per_success(mean_cost, group),
         "tokens": {name: count for name, count in group.tokens.items() if count is not None},
         "tool_calls": group.tool_calls,
         "tool_errors": group.tool_errors,
@@ -100,7 +101,8 @@ def _success_object(success: Estimate | None) -> dict[str, Any] | None:
     }
 
 
-def _cost_per_success(mean_cost_usd: float | None, success: Estimate | None) -> float | None:
-    if mean_cost_usd is None or success is None or not success.value:
+def _cost_per_success(mean_cost_usd: float | None, group: Group) -> float | None:
+    """By the plain share of successes: what was paid for each that there was, not what one may be expected to cost."""
+    if mean_cost_usd is None or group.verified_n < LEAST_EVIDENCE or not group.verified_success_n:
         return None
-    return rounded(mean_cost_usd / success.value)
+    return rounded(mean_cost_usd * group.verified_n / group.verified_success_n)

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from mcp_server.service import set_models
@@ -14,6 +14,8 @@ from storage.vocabulary import SpanKind
 ATTRIBUTE: Final = "decision_id"
 """Of a span: the decision that its caller followed, where it says so."""
 _WITHIN: Final = timedelta(minutes=10)
+_FIRST: Final = datetime.min.replace(tzinfo=UTC) + _WITHIN
+"""Before it the calendar would end."""
 """A delegation follows a decision if it starts no later than this after it."""
 
 
@@ -53,7 +55,12 @@ async def add(store: Store, batch: Batch) -> Added:
 
 async def _was_anything_asked(store: Store, start: datetime) -> bool:
     """Whether there is a decision that delegations from then on may follow."""
-    return bool((await store.decisions.page(PageRequest(limit=1), since=start - _WITHIN)).items)
+    return bool((await store.decisions.page(PageRequest(limit=1), since=_earliest(start))).items)
+
+
+def _earliest(start: datetime) -> datetime:
+    """When a decision was made at the earliest that a delegation followed which started then."""
+    return max(start, _FIRST) - _WITHIN
 
 
 async def _links(store: Store, delegations: Sequence[Span], known: Iterable[str]) -> list[_Link]:
@@ -64,7 +71,7 @@ async def _links(store: Store, delegations: Sequence[Span], known: Iterable[str]
     held = frozenset(known)
     for span in delegations:
         if span.session_id not in waiting:
-            since = span.started_at - _WITHIN  # its earliest: they come by their starts
+            since = _earliest(span.started_at)  # its earliest: they come by their starts
             waiting[span.session_id] = await store.decisions.waiting(span.session_id, since)
         named = await _named(store, span)
         found = [named] if named is not None else []

@@ -15,7 +15,7 @@ from mcp_server.service import linking
 from mcp_server.service.attempts import Attempts, Told, contradicts, digest
 from mcp_server.service.completing import Completing
 from mcp_server.service.errors import BadArgument
-from mcp_server.service.present import Feed
+from mcp_server.service.present import Feed, Present
 from mcp_server.service.rewarding import Rewarding
 from mcp_server.service.stated import StatedSpan
 from storage.queries import Batch
@@ -69,7 +69,7 @@ class Recording:
         self._store = store
         self._keep = keep
         self._session_id = session_id or f"session-{uuid.uuid4()}"
-        self._feed = feed
+        self._present = Present(store, feed, self._session_id)
         self._completing = Completing(keep, project)
         self._on_judgement = judged
         self._clock = clock
@@ -117,10 +117,8 @@ class Recording:
 
     async def _here(self) -> str:
         """The session of spans that name none: a client may have begun another one since this process began."""
-        if self._feed is None:
-            return self._session_id
-        await self._feed.fresh()
-        return await self._feed.current_session() or self._session_id
+        await self._present.fresh()
+        return await self._present.here() or self._session_id
 
     async def _given_ids(self, stated: Sequence[StatedSpan], call_id: str | None, here: str) -> list[str | None]:
         """For each span the given id, that of the same agent or that of its place in the call; None for the others."""

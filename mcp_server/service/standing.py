@@ -1,5 +1,6 @@
 """Which groups of an answer stand out: only those of which enough is known to say so."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -14,7 +15,7 @@ class Pair:
     first: Figures
     last: Figures
     clear: bool
-    """Whether the intervals of their success rates lie apart: otherwise the difference may be chance."""
+    """Whether their intervals lie apart: otherwise the difference may be chance."""
 
 
 def by_success(groups: Sequence[Figures]) -> Pair | None:
@@ -43,5 +44,10 @@ def by_cost_per_success(groups: Sequence[Figures]) -> Pair | None:
     dearest = max(told, key=lambda group: group["cost_per_success_usd"])
     if cheapest["cost_per_success_usd"] == dearest["cost_per_success_usd"]:
         return None
-    apart = cheapest["success"]["low"] > dearest["success"]["high"]
-    return Pair(cheapest, dearest, apart)
+    return Pair(cheapest, dearest, _bounds(cheapest)[1] < _bounds(dearest)[0])
+
+
+def _bounds(group: Figures) -> tuple[float, float]:
+    """The mean cost over the bounds of the success rate; how sure the mean itself is, sums do not tell."""
+    success, cost = group["success"], group["mean_cost_usd"]
+    return cost / success["high"], cost / success["low"] if success["low"] else math.inf

@@ -125,10 +125,17 @@ class Statistics:
                 break
         found: list[Span] = []
         for session_id in session_ids:
+            if await self._was_over(session_id, question.since):
+                continue
             runs = await bridged_over(self._store, await self._store.trajectory(session_id, AGENT_RUNS))
             meant = selected(runs, agents, MatchMode.ANCESTOR)
             found += [span for span in runs if span.span_id in meant and _meets(span, question)]
         return found
+
+    async def _was_over(self, session_id: str, time: datetime | None) -> bool:
+        """Whether nothing happened in a session from that time on."""
+        session = None if time is None else await self._store.session(session_id)
+        return time is not None and session is not None and session.last_activity_at < time
 
 
 class _Comparison:

@@ -9,7 +9,7 @@ from storage.queries import PageRequest, SpanFilter
 from storage.records import Span
 from storage.store import Store
 
-_CHECK: Final = "task types"
+CHECK: Final = "task types"
 _PAGE: Final = 500
 _PAGES: Final = 4
 _ENOUGH: Final = 20
@@ -28,14 +28,14 @@ async def task_types(store: Store, guess: Guesser, without_own: Guesser | None) 
     stated = [span for span in await _newest(store) if span.task_type is not None and _texts(span)]
     if not stated:
         return Finding(
-            _CHECK, State.OK, "no delegation has both a stated type and a text: nothing to compare guesses with"
+            CHECK, State.OK, "no delegation has both a stated type and a text: nothing to compare guesses with"
         )
     found = _agreement(stated, guess)
     text = f"of {found.n} stated ones, {_told(found)}"
     if without_own is not None:
         text += f"; without your own rules, {_told(_agreement(stated, without_own))}"
     is_poor = found.share is not None and found.n >= _ENOUGH and found.share < _FAIR
-    return Finding(_CHECK, State.WARNING, text, _CURE) if is_poor else Finding(_CHECK, State.OK, text)
+    return Finding(CHECK, State.WARNING, text, _CURE) if is_poor else Finding(CHECK, State.OK, text)
 
 
 async def _newest(store: Store) -> list[Span]:

@@ -67,7 +67,8 @@ def require_newest(connection: sqlite3.Connection, location: str) -> None:
         StoreCorrupt: another program has.
     """
     if not check(connection, location):
-        raise StoreReadOnly(location)
+        upgrade = f"schema {version(connection)} must be brought to {newest()} first"
+        raise StoreReadOnly(location, f"{upgrade}, and the database may not be written")
 
 
 def migrate(connection: sqlite3.Connection, location: str) -> None:

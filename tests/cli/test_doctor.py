@@ -143,3 +143,13 @@ def test_sums_that_were_never_made_are_named_and_made_when_asked(imported: Comma
 def test_a_rebuild_says_that_it_was_done(imported: Command) -> None:
     assert "summed up anew" in imported("doctor", "--rebuild").out
     assert "summed up anew" not in imported("doctor").out
+
+
+def test_a_text_that_cannot_be_read_keeps_nothing_else_from_being_looked_at(imported: Command, home: Path) -> None:
+    checks = findings(imported).keys()
+    with closing(sqlite3.connect(home / ".local" / "share" / "delegation-telemetry" / "telemetry.db")) as connection:
+        connection.execute("update span_text set task = x'00ff00ff'")
+        connection.commit()
+    found = findings(imported)
+    assert [check for check, one in found.items() if one["state"] == "problem"] == ["task types"]
+    assert found.keys() == checks

@@ -8,6 +8,7 @@ from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from unittest.mock import ANY
 
 import anyio
 import pytest
@@ -106,6 +107,8 @@ def slow_success(rows: Sequence[Row]) -> Any:
 def slow_interval(weights: Sequence[tuple[float, float]]) -> Any:
     """As of so many yes-or-no rewards as have the spread of these; z² more of them, at 0 and 1, beside these."""
     n = sum(weight for weight, _ in weights)
+    if n == pytest.approx(5):
+        return ANY  # rounding decides whether tenths make five
     if n < 5:
         return None
     beside = [*weights, (Z * Z / 2, 0.0), (Z * Z / 2, 1.0)]
@@ -117,10 +120,9 @@ def slow_interval(weights: Sequence[tuple[float, float]]) -> Any:
     return {"low": near(low), "high": near(high)}
 
 
-def slow_cost_per_success(mean_cost: float | None, success: Any) -> float | None:
-    return (
-        mean_cost / success["rate"].expected if success and success["rate"].expected and mean_cost is not None else None
-    )
+def slow_cost_per_success(mean_cost: float | None, rows: Sequence[Row]) -> float | None:
+    share = successes(rows) / len(judged(rows)) if len(judged(rows)) >= 5 else 0
+    return mean_cost / share if mean_cost is not None and share else None
 
 
 def slow_figures(rows: Sequence[Row]) -> Row:
@@ -146,7 +148,7 @@ def slow_figures(rows: Sequence[Row]) -> Row:
         "cost_usd": near(sum(costs)) if costs else None,
         "priced_n": len(costs),
         "mean_cost_usd": near(mean_cost),
-        "cost_per_success_usd": near(slow_cost_per_success(mean_cost, success)),
+        "cost_per_success_usd": near(slow_cost_per_success(mean_cost, rows)),
         "tokens": tokens,
         "tool_calls": known_sum(rows, "tool_call_count"),
         "tool_errors": known_sum(rows, "tool_error_count"),

@@ -34,6 +34,13 @@ async def shown(store: Store, span_id: str) -> Any:
     return (await store.spans([span_id]))[span_id]
 
 
+async def test_a_span_may_begin_with_the_calendar(ask: Ask) -> None:
+    (result,) = (await ask("record_spans", spans=[{"agent_type": "a", "started_at": "0001-01-01T00:00:00Z"}]))[
+        "results"
+    ]
+    assert result["result"] == "created"
+
+
 async def test_an_agent_and_a_task_are_enough(ask: Ask, store: Store) -> None:
     result = await recorded(ask)
     assert result["result"] == "created"

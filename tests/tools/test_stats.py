@@ -170,7 +170,7 @@ async def test_one_group_is_told_under_its_whole_names_however_long(ask: Ask, st
     assert [group["key"]["model"] for group in rest["groups"]] == ["n" * 200]
 
 
-async def test_a_cost_per_success_is_the_mean_cost_over_the_success_rate(ask: Ask, store: Store) -> None:
+async def test_a_cost_per_success_is_the_mean_cost_over_the_share_of_successes(ask: Ask, store: Store) -> None:
     judged = [a_span(span_id=f"s{i}", cost_usd=0.5) for i in range(40)]
     rewards = [a_reward(span_id=f"s{i}", value=float(i < 20)) for i in range(40)]
     await store.add(Batch(spans=[*judged, *(a_span(cost_usd=1.5) for _ in range(40)), a_span()], rewards=rewards))
@@ -179,11 +179,17 @@ async def test_a_cost_per_success_is_the_mean_cost_over_the_success_rate(ask: As
     assert explore["cost_per_success_usd"] == 2
 
 
-async def test_what_never_succeeds_has_no_cost_per_success(ask: Ask, store: Store) -> None:
-    spans = [a_span(span_id=f"s{i}", cost_usd=0.5) for i in range(40)]
-    await store.add(Batch(spans=spans, rewards=[a_reward(span_id=f"s{i}", value=0.0) for i in range(40)]))
-    explore = (await groups(ask))["Explore", None]
-    assert (explore["success"]["rate"], explore["cost_per_success_usd"]) == (0, None)
+@pytest.mark.parametrize("n", [10, 40])
+async def test_what_never_succeeds_has_no_cost_per_success(n: int, ask: Ask, store: Store) -> None:
+    spans = [a_span(span_id=f"s{i}", cost_usd=0.5) for i in range(n)]
+    await store.add(Batch(spans=spans, rewards=[a_reward(span_id=f"s{i}", value=0.0) for i in range(n)]))
+    assert (await groups(ask))["Explore", None]["cost_per_success_usd"] is None
+
+
+async def test_where_all_succeeded_a_success_cost_what_one_costs(ask: Ask, store: Store) -> None:
+    spans = [a_span(span_id=f"s{i}", cost_usd=8.0) for i in range(10)]
+    await store.add(Batch(spans=spans, rewards=[a_reward(span_id=f"s{i}", value=1.0) for i in range(10)]))
+    assert (await groups(ask))["Explore", None]["cost_per_success_usd"] == 8
 
 
 async def test_shares_of_cost_are_of_what_is_known(ask: Ask, store: Store) -> None:
