@@ -1,5 +1,6 @@
 """What to change, in words: savings, what they really brought, waste, bottlenecks, budgets, missing verdicts."""
 
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 from mcp_server.analysis.bottlenecks import Bottleneck
@@ -9,6 +10,7 @@ from mcp_server.analysis.realised import Realised
 from mcp_server.analysis.savings import MARGIN, Saving
 from mcp_server.analysis.spending import Excess, InlineCandidate, Per, Reason, Waste, sum_usd
 from mcp_server.analysis.verdicts import VerdictsWanted
+from storage.records import Span
 
 
 def of_saving(saving: Saving, margin: float = MARGIN) -> Insight:
@@ -57,12 +59,15 @@ def of_realised(realised: Realised) -> Insight:
 
 def of_bottleneck(found: Bottleneck) -> Insight:
     """An arm that holds sessions up."""
+    waited = "how long sessions waited for what did not succeed is unknown"
+    if found.ms is not None:
+        waited = f"sessions waited {time_text(found.ms)} for what did not succeed"
     return Insight(
         kind=Kind.BOTTLENECK,
         text=(
             f"{found.arm} succeeds on critical paths {points(found.success.value)} "
             f"[{points(found.success.low)}, {points(found.success.high)}] against all others ({found.verified_n} "
-            f"verified); sessions waited {time_text(found.ms)} for what did not succeed"
+            f"verified); {waited}"
         ),
         n=found.verified_n,
         low=found.success.low,
@@ -88,11 +93,10 @@ def of_waste(waste: Waste) -> Insight:
     """Work that brought nothing."""
     what, change = _WASTED[waste.reason]
     dearest = sorted(waste.spans, key=lambda span: -(span.cost_usd or 0))
-    cost = "cost unknown" if waste.usd is None else f"${waste.usd:.2f}"
     failures = len(waste.spans) if waste.reason is Reason.FAILED else None
     return Insight(
         kind=Kind.WASTE,
-        text=f"{_delegations(len(waste.spans), waste.arm)} {what}: {cost}, {time_text(waste.ms)}",
+        text=f"{_delegations(len(waste.spans), waste.arm)} {what}: {_took(waste.spans, waste.usd, waste.ms)}",
         n=len(waste.spans),
         low=None,
         high=None,
@@ -104,13 +108,12 @@ def of_waste(waste: Waste) -> Insight:
 
 def of_inline(candidate: InlineCandidate) -> Insight:
     """Small work that needs no delegation."""
-    cost = "cost unknown" if candidate.usd is None else f"${candidate.usd:.2f}"
     task_type, few = shown(candidate.task_type), _few(candidate.median_calls)
     return Insight(
         kind=Kind.INLINE,
         text=(
             f"{len(candidate.spans)} {task_type} tasks of low complexity took {shown(candidate.agent_type)} "
-            f"{few} in the median: {cost}, {time_text(candidate.ms)}"
+            f"{few} in the median: {_took(candidate.spans, candidate.usd, candidate.ms)}"
         ),
         n=len(candidate.spans),
         low=None,
@@ -119,6 +122,18 @@ def of_inline(candidate: InlineCandidate) -> Insight:
         span_ids=ids(candidate.spans[::-1]),
         change=f"{task_type} tasks of low complexity could be done inline: {few} in the median",
     )
+
+
+def _took(spans: Sequence[Span], usd: float | None, ms: int | None) -> str:
+    """Cost and time of some delegations, and of how many each is known where that is not all of them."""
+    cost = "cost unknown" if usd is None else f"${usd:.2f}{_known(span.cost_usd is not None for span in spans)}"
+    time = "time unknown" if ms is None else time_text(ms) + _known(span.duration_ms is not None for span in spans)
+    return f"{cost}, {time}"
+
+
+def _known(each: Iterable[bool]) -> str:
+    found = list(each)
+    return "" if all(found) else f" (known of {sum(found)})"
 
 
 def _few(calls: float) -> str:

@@ -19,10 +19,10 @@ INLINE_FROM: Final = 5
 """Delegations of one kind, all low in complexity, from which a habit is seen."""
 INLINE_CALLS: Final = 2
 """Tool calls up to which the delegating agent could have done it itself."""
-
-
 ARMS_APART: Final = 3
 """So many arms are told apart of those that brought nothing for one reason."""
+
+_Place = tuple[bool, float]
 
 
 class Reason(StrEnum):
@@ -43,8 +43,8 @@ class Waste:
     spans: Sequence[Span]
     usd: float | None
     """Their own cost as far as known; None where none is."""
-    ms: int
-    """Their time as far as known."""
+    ms: int | None
+    """Their time as far as known; None where none is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +56,7 @@ class InlineCandidate:
     median_calls: float
     spans: Sequence[Span]
     usd: float | None
-    ms: int
+    ms: int | None
 
 
 class Per(StrEnum):
@@ -119,8 +119,8 @@ def _waste(arm: Arm | None, reason: Reason, spans: Iterable[Span]) -> Waste:
     return Waste(arm, reason, some, sum_usd(some), sum_ms(some))
 
 
-def _dearest_first(waste: Waste) -> tuple[float, int, str, Reason]:
-    return -(waste.usd or 0), -waste.ms, str(waste.arm), waste.reason
+def _dearest_first(waste: Waste) -> tuple[_Place, _Place, str, Reason]:
+    return _largest_first(waste.usd), _largest_first(waste.ms), str(waste.arm), waste.reason
 
 
 def inline_candidates(spans: Iterable[Span]) -> list[InlineCandidate]:
@@ -134,7 +134,7 @@ def inline_candidates(spans: Iterable[Span]) -> list[InlineCandidate]:
         median = quantile(sorted(span.tool_call_count or 0 for span in some), 0.5)
         if len(some) >= INLINE_FROM and median is not None and median <= INLINE_CALLS:
             found.append(InlineCandidate(agent_type, task_type, median, some, sum_usd(some), sum_ms(some)))
-    return sorted(found, key=lambda candidate: (-(candidate.usd or 0), -candidate.ms))
+    return sorted(found, key=lambda candidate: (_largest_first(candidate.usd), _largest_first(candidate.ms)))
 
 
 def exceeded(spans: Iterable[Span], budgets: Iterable[Budget]) -> list[Excess]:
@@ -172,9 +172,15 @@ def sum_usd(spans: Iterable[Span]) -> float | None:
     return sum(costs) if costs else None
 
 
-def sum_ms(spans: Iterable[Span]) -> int:
-    """Durations added up as far as known."""
-    return sum(span.duration_ms or 0 for span in spans)
+def sum_ms(spans: Iterable[Span]) -> int | None:
+    """Durations added up as far as known; None where none is."""
+    durations = [span.duration_ms for span in spans if span.duration_ms is not None]
+    return sum(durations) if durations else None
+
+
+def _largest_first(value: float | None) -> _Place:
+    """A key to sort by: what is not known is behind all that is, also behind 0."""
+    return value is None, -(value or 0)
 
 
 def _reason(span: Span, *, followed: bool) -> Reason | None:

@@ -61,6 +61,15 @@ def test_an_unknown_cost_is_not_nothing() -> None:
     assert found.usd is None
 
 
+def test_an_unknown_time_is_not_nothing_and_comes_behind_what_took_none() -> None:
+    lost = a_delegation(status=Status.LOST, ended_at=None, duration_ms=None)
+    failed = a_delegation(outcome=Outcome.FAILURE, duration_ms=0)
+    assert [(waste.reason, waste.ms) for waste in wasted([lost, failed])] == [
+        (Reason.FAILED, 0),
+        (Reason.ABANDONED, None),
+    ]
+
+
 def test_small_tasks_could_have_been_done_without_delegating() -> None:
     small = [
         a_delegation(complexity=Level.LOW, task_type="search", tool_call_count=count, cost_usd=0.1)

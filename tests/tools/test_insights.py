@@ -95,6 +95,22 @@ async def test_work_that_brought_nothing_is_waste(ask: Ask) -> None:
     assert set(found["span_ids"]) == set(lost)
 
 
+async def test_a_time_that_nobody_knows_is_not_0(ask: Ask) -> None:
+    await record(ask, rows(3, 0, judged=False, status="lost", cost_usd=0.5, duration_ms=None))
+    found = await insight(ask, "waste")
+    assert found["text"].endswith("$1.50, time unknown")
+    assert found["size"] == {"usd": 1.5}
+
+
+async def test_of_how_many_cost_and_time_are_known_is_said(ask: Ask) -> None:
+    lost = rows(4, 0, judged=False, status="lost", cost_usd=0.5)
+    for row in lost[:3]:
+        row["duration_ms"] = None
+    lost[0]["cost_usd"] = None
+    await record(ask, lost)
+    assert (await insight(ask, "waste"))["text"].endswith("$1.50 (known of 3), 1 s (known of 1)")
+
+
 async def test_far_more_than_usual_is_noticed_five_times_at_most(ask: Ask) -> None:
     usual = rows(20, 20, cost_usd=0.01)
     ids = await record(ask, usual + rows(8, 8, cost_usd=50.0, begin=100))
