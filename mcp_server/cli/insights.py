@@ -48,13 +48,12 @@ def _print(answer: Mapping[str, Any]) -> None:
         say(answer["note"])
     for place, insight in enumerate(answer["insights"], start=1):
         shown = insight["span_ids"][:_EVIDENCE_SHOWN]
-        more = len(insight["span_ids"]) - len(shown)
         click.echo()
         say(f"{place}. {insight['kind']}{_size(insight['size'])}")
         say(f"   {insight['text']}")
         say(f"   -> {insight['change']}")
         if shown:
-            say(f"   see {', '.join(shown)}{f' and {more} more' if more else ''}")
+            say(f"   see {', '.join(shown)}{' and others' if len(insight['span_ids']) > len(shown) else ''}")
 
 
 def _size(size: Mapping[str, float]) -> str:

@@ -6,6 +6,7 @@ import re
 import sqlite3
 import stat
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -289,6 +290,17 @@ def test_insights_are_told_with_size_change_and_evidence(imported: Command, home
     assert "1 of 2 findings" in done.err
     answer = json.loads(imported("insights", "--since", "2025-01-01", "--json").out)
     assert {one["kind"] for one in answer["insights"]} >= {"waste", "budget", "verdicts"}
+
+
+def test_insights_never_count_evidence_that_they_do_not_list(command: Command, tmp_path: Path) -> None:
+    spans = tmp_path / "spans.jsonl"
+    lost = {"session_id": "s", "status": "lost", "kind": "delegation", "agent_type": "one", "cost_usd": 0.1}
+    began = datetime.now(UTC).isoformat()
+    spans.write_text("".join(json.dumps(lost | {"span_id": f"d{n}", "started_at": began}) + "\n" for n in range(30)))
+    assert command("import", spans).status == 0
+    told = command("insights", "--kind", "waste").out
+    assert "30 delegations to one" in told
+    assert re.search(r"see d\d+, d\d+, d\d+ and others$", told, re.MULTILINE)
 
 
 def test_insights_of_nothing_are_a_sentence(command: Command) -> None:

@@ -153,8 +153,8 @@ def test_what_to_change_is_shown_where_somebody_says_it() -> None:
         INSIGHT["text"],
         INSIGHT["change"],
         "$3.50 · 1 min · 2 failed",
-        "from 40 delegations",
-        "and 1 more",
+        "from 40 delegations; see",
+        "and others",
     ):
         assert sentence in page.text
     assert "2 smaller findings left out" in page.text
