@@ -1,6 +1,7 @@
 """The report of a period."""
 
 from collections.abc import Mapping, Sequence
+from datetime import timedelta
 from typing import Any
 
 from mcp_server.analysis.intervals import LEAST_EVIDENCE
@@ -18,6 +19,7 @@ from mcp_server.dashboard.figures import (
     money,
     plural,
     share,
+    time_of,
     tokens_of,
 )
 from mcp_server.dashboard.lists import largest, task_types, verdicts_wanted
@@ -82,14 +84,21 @@ def _sections(survey: Mapping[str, Any]) -> Sequence[Section]:
 
 
 def _title(survey: Mapping[str, Any]) -> str:
-    step = survey["step"]
-    first = survey["since"] or (survey["steps"][0]["key"][step] if survey["steps"] else None)
-    last = survey["until"] or (survey["steps"][-1]["key"][step] if survey["steps"] else None)
+    first = survey["since"] or survey["first_day"]
+    last = _last_moment(first, survey["until"]) or survey["last_day"]
     if first is None and last is None:
         return "Nothing recorded"
     if first is None or last is None:
         return f"Since {day(first, year=True)}" if last is None else f"Until {day(last, year=True)}"
     return day(last, year=True) if first[:10] == last[:10] else f"{day(first, year=True)} to {day(last, year=True)}"
+
+
+def _last_moment(first: str | None, until: str | None) -> str | None:
+    """The last one of a period: one until midnight ends on the day before."""
+    begin, end = time_of(first), time_of(until)
+    if begin is None or end is None or end <= begin:
+        return until
+    return (end - timedelta(microseconds=1)).isoformat()
 
 
 def _about(survey: Mapping[str, Any]) -> list[Content]:

@@ -125,6 +125,15 @@ def test_a_period_without_anything_says_so_and_what_to_do() -> None:
     assert page.titles() == []
 
 
+@pytest.mark.parametrize("days", [3, 357], ids=["drawn by days", "drawn by weeks"])
+def test_the_title_names_the_first_and_the_last_day(days: int) -> None:
+    ends = [a_span(span_id=f"d{number}", started_at=at(number * 86_400)) for number in (-days, 0)]
+    first = at(-days * 86_400)
+    title = f"{first.day} {first:%b %Y} to 20 Nov 2026"
+    assert title in Page(period_page(survey(ends))).text
+    assert title in Page(period_page(survey(ends, until="2026-11-21", since=first.isoformat()))).text
+
+
 def test_what_is_not_known_is_never_drawn_as_0() -> None:
     one = a_span(span_id="one", ended_at=None, duration_ms=None)
     period, session = Page(period_page(survey([one]))), Page(session_page(survey([one], session_id="session-1")))
