@@ -9,7 +9,6 @@ from typing import Any, Final, Literal
 
 import click
 
-_WIDE: Final = 400  # in a pipe nothing is wrapped or cut
 _STYLES: Final = {
     "success": "green", "failure": "red", "error": "red", "partial": "yellow", "cancelled": "yellow",
     "lost": "magenta", "running": "cyan",
@@ -86,15 +85,15 @@ def print_table(
 
     on_terminal = sys.stdout.isatty()
     cells = [[printable(cell) for cell in row] for row in rows]
-    console = Console(width=None if on_terminal else _WIDE, soft_wrap=not on_terminal)
-    kept = list(range(len(columns)))
-    if on_terminal:
-        kept, console.width = _fitting(columns, cells, texts, spare, console.width)
+    console = Console()
+    if not on_terminal:  # as wide as it takes: nothing is wrapped, cut or left out
+        texts, spare, console.width = frozenset(), (), 1
+    kept, console.width = _fitting(columns, cells, texts, spare, console.width)
     table = Table(box=None, pad_edge=False, header_style="bold")
     for place in kept:
         name = columns[place]
         justify: Literal["left", "right"] = "right" if name in right else "left"
-        table.add_column(name, justify=justify, no_wrap=not on_terminal or name not in texts, overflow="fold")
+        table.add_column(name, justify=justify, no_wrap=name not in texts, overflow="fold")
     for row in cells:
         table.add_row(*(Text(row[place], style=_style(row[place], columns[place] in signed)) for place in kept))
     if on_terminal:
@@ -108,10 +107,12 @@ def _fitting(
     columns: Sequence[str], rows: Sequence[Sequence[str]], texts: frozenset[str], spare: Sequence[str], room: int
 ) -> tuple[list[int], int]:
     """The places of those columns that have room, and the width that they need, which may be more."""
+    from rich.cells import cell_len  # noqa: PLC0415 - as above
+
     widths = [
-        max(len(name), min(_LEAST_TEXT, longest) if name in texts else longest)
+        max(cell_len(name), min(_LEAST_TEXT, longest) if name in texts else longest)
         for name, longest in (
-            (name, max((len(row[place]) for row in rows), default=0)) for place, name in enumerate(columns)
+            (name, max((cell_len(row[place]) for row in rows), default=0)) for place, name in enumerate(columns)
         )
     ]
     kept = list(range(len(columns)))

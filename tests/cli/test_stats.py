@@ -118,6 +118,17 @@ def test_figures_read_as_people_write_them() -> None:
     assert (money(12345.6), money(0.01234), money(None)) == ("$12,345.60", "$0.0123", "-")
 
 
+@pytest.mark.parametrize("letter", ["a", "\u6f22"], ids=["of one column", "of two columns"])
+def test_a_pipe_gets_every_figure_however_long_the_names(command: Command, tmp_path: Path, letter: str) -> None:
+    agent, model, project = letter * 200, f"m{letter * 199}", f"/{letter * 300}"
+    rows = [{"agent_type": agent, "model": model, "project": project, "cost_usd": 1.5}] * 3
+    recorded(command, tmp_path, rows)
+    group, whole = command("stats", "--by", "agent_type", "--by", "model", "--by", "project").out.splitlines()[-2:]
+    for name in (agent, model, project):
+        assert name in group
+    assert re.match(r"all +3 +3 ok +0 +not enough data +\$4\.50", whole)
+
+
 def test_days_go_newest_first_whatever_their_size(command: Command, tmp_path: Path) -> None:
     days = [("2026-11-18", 1), ("2026-11-20", 2), ("2026-11-19", 3)]
     rows = [{"agent_type": "one", "started_at": f"{day}T09:00:00Z"} for day, n in days for _ in range(n)]
