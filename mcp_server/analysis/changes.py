@@ -6,6 +6,7 @@ from typing import Final
 from mcp_server.analysis.bottlenecks import Bottleneck
 from mcp_server.analysis.delegations import Arm, shown
 from mcp_server.analysis.insights import Insight, Kind, Size, ids, points, time_text
+from mcp_server.analysis.plurals import counted, numbered
 from mcp_server.analysis.realised import Realised
 from mcp_server.analysis.savings import MARGIN, Saving
 from mcp_server.analysis.spending import Excess, InlineCandidate, Per, Reason, Waste, sum_usd
@@ -45,8 +46,9 @@ def of_realised(realised: Realised) -> Insight:
     return Insight(
         kind=Kind.REALISED,
         text=(
-            f"moving {task_type} from {saving.dear} to {saving.cheap}: about {realised.moved:.0f} delegations, "
-            f"${realised.estimated_usd:.2f} expected, ${realised.realised_usd:.2f} saved; {verdict}"
+            f"moving {task_type} from {saving.dear} to {saving.cheap}: "
+            f"about {counted(round(realised.moved), 'delegation')}, ${realised.estimated_usd:.2f} expected, "
+            f"${realised.realised_usd:.2f} saved; {verdict}"
         ),
         n=round(realised.moved),
         low=None if success is None else success.low,
@@ -86,7 +88,7 @@ _WASTED: Final = {
 
 
 def _delegations(n: int, arm: Arm | None) -> str:
-    return f"{n} delegation{'' if n == 1 else 's'} to {'others' if arm is None else arm}"
+    return f"{counted(n, 'delegation')} to {'others' if arm is None else arm}"
 
 
 def of_waste(waste: Waste) -> Insight:
@@ -137,14 +139,17 @@ def _known(each: Iterable[bool]) -> str:
 
 
 def _few(calls: float) -> str:
-    return "1 tool call" if calls == 1 else f"{calls:g} tool calls"
+    return numbered(f"{calls:g}", "tool call")
 
 
 def of_verdicts(wanted: VerdictsWanted) -> Insight:
     """Where a verdict would tell most."""
     return Insight(
         kind=Kind.VERDICTS,
-        text=f"{wanted.verified_n} of {wanted.n} delegations have a verdict; whether the others succeeded nobody knows",
+        text=(
+            f"{wanted.verified_n:,} of {counted(wanted.n, 'delegation')} have a verdict; "
+            "whether the others succeeded nobody knows"
+        ),
         n=wanted.n,
         low=None,
         high=None,

@@ -10,6 +10,7 @@ from mcp_server.analysis.drift import Direction, Drift, Level
 from mcp_server.analysis.failing import Shortfall
 from mcp_server.analysis.insights import Insight, Kind, Size, ids, ordered, points, time_text
 from mcp_server.analysis.patterns import Loop, Pattern, RepeatedFailure
+from mcp_server.analysis.plurals import numbered
 from mcp_server.analysis.spending import sum_ms, sum_usd
 from storage.records import Span
 from storage.vocabulary import Outcome
@@ -21,8 +22,8 @@ _MOST_DIGITS: Final = 6
 _UNITS: Final[dict[Measure, Callable[[float, int], str]]] = {
     Measure.DURATION_MS: time_text,
     Measure.COST_USD: lambda value, digits: f"${value:.{4 + digits}f}",
-    Measure.OUTPUT_TOKENS: lambda value, digits: f"{value:.{digits}f} output tokens",
-    Measure.TOOL_CALLS: lambda value, digits: f"{value:.{digits}f} tool calls",
+    Measure.OUTPUT_TOKENS: lambda value, digits: numbered(f"{value:,.{digits}f}", "output token"),
+    Measure.TOOL_CALLS: lambda value, digits: numbered(f"{value:,.{digits}f}", "tool call"),
 }
 
 

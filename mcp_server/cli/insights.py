@@ -5,9 +5,10 @@ from typing import Any, Final, get_args
 
 import click
 
+from mcp_server.analysis.plurals import counted, numbered
 from mcp_server.cli.app import App, database_option, json_option, run
 from mcp_server.cli.options import limit_option
-from mcp_server.cli.rendering import counted, duration, left_out, moment, money, print_json, say
+from mcp_server.cli.rendering import duration, left_out, moment, money, print_json, say
 from mcp_server.service.shapes import InsightKind
 
 _EVIDENCE_SHOWN: Final = 3
@@ -60,6 +61,6 @@ def _size(size: Mapping[str, float]) -> str:
     parts = [
         *([money(size["usd"])] if "usd" in size else []),
         *([duration(size["ms"])] if "ms" in size else []),
-        *([f"{size['failures']:.1f} failures".replace(".0 ", " ")] if "failures" in size else []),
+        *([numbered(f"{size['failures']:,.1f}".removesuffix(".0"), "failure")] if "failures" in size else []),
     ]
     return f" ({', '.join(parts)})" if parts else ""

@@ -13,6 +13,8 @@ _STYLES: Final = {
     "success": "green", "failure": "red", "error": "red", "partial": "yellow", "cancelled": "yellow",
     "lost": "magenta", "running": "cyan",
 }  # fmt: skip
+_SEVERAL: Final = {"success": "successes", "failure": "failures", "error": "errors"}
+"""Of outcomes and statuses those that are nouns."""
 _SIGNS: Final = {"+": "green", "-": "red"}
 NOTHING: Final = "-"
 _SECOND_MS: Final = 1000
@@ -153,11 +155,6 @@ def count(value: int | None) -> str:
     return NOTHING if value is None else f"{value:,}"
 
 
-def counted(n: int, noun: str) -> str:
-    """So many of something, as `1 span` or `2 spans`."""
-    return f"{n:,} {noun}" if n == 1 else f"{n:,} {noun}s"
-
-
 def share(value: float | None) -> str:
     """A share in per cent; a small one is not nothing."""
     if value is None:
@@ -180,7 +177,8 @@ def one_line(text: str | None, limit: int = 60) -> str:
 
 def parts(counts: Mapping[str, int] | None) -> str:
     """Counts by name, as `3 ok, 1 error`."""
-    return ", ".join(f"{n:,} {name}" for name, n in (counts or {}).items()) or NOTHING
+    named = ((n, name if n == 1 else _SEVERAL.get(name, name)) for name, n in (counts or {}).items())
+    return ", ".join(f"{n:,} {name}" for n, name in named) or NOTHING
 
 
 def nothing_matches() -> None:

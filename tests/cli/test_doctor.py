@@ -63,7 +63,7 @@ def test_hooks_that_never_fire_are_noticed_until_they_do(command: Command, home:
     settle(home, enabledPlugins={PLUGIN: True})
     assert "none has ever come" in findings(command)["events"]["text"]
     fire(home)
-    assert findings(command)["spool"]["text"].startswith("1 events wait")
+    assert findings(command)["spool"]["text"].startswith("1 event waiting, the oldest for")
     command("log")
     found = findings(command)
     assert "SessionStart" in found["events"]["text"]
