@@ -3,9 +3,10 @@
 from collections.abc import Iterable, Sequence
 from typing import Final
 
+from mcp_server.analysis.amounts import duration, money, told_apart
 from mcp_server.analysis.bottlenecks import Bottleneck
 from mcp_server.analysis.delegations import Arm, shown
-from mcp_server.analysis.insights import Insight, Kind, Size, ids, points, time_text
+from mcp_server.analysis.insights import Insight, Kind, Size, ids, points
 from mcp_server.analysis.plurals import counted, numbered
 from mcp_server.analysis.realised import Realised
 from mcp_server.analysis.savings import MARGIN, Saving
@@ -19,10 +20,11 @@ def of_saving(saving: Saving, margin: float = MARGIN) -> Insight:
     task_type = shown(saving.task_type)
     dear_usd, cheap_usd = saving.cost_usd
     dear_n, cheap_n = saving.verified
+    cheap_each, dear_each = told_apart(cheap_usd, dear_usd, money)
     text = (
         f"{saving.cheap} does {task_type} no worse than {saving.dear}: success {points(saving.success.value)} "
         f"[{points(saving.success.low)}, {points(saving.success.high)}] on tasks of the same complexity "
-        f"({cheap_n} and {dear_n} verified), ${cheap_usd:.4f} instead of ${dear_usd:.4f} each; "
+        f"({cheap_n} and {dear_n} verified), {cheap_each} instead of {dear_each} each; "
         f"observational, margin {margin * 100:.0f} points"
     )
     return Insight(
@@ -47,8 +49,8 @@ def of_realised(realised: Realised) -> Insight:
         kind=Kind.REALISED,
         text=(
             f"moving {task_type} from {saving.dear} to {saving.cheap}: "
-            f"about {counted(round(realised.moved), 'delegation')}, ${realised.estimated_usd:.2f} expected, "
-            f"${realised.realised_usd:.2f} saved; {verdict}"
+            f"about {counted(round(realised.moved), 'delegation')}, {money(realised.estimated_usd)} expected, "
+            f"{money(realised.realised_usd)} saved; {verdict}"
         ),
         n=round(realised.moved),
         low=None if success is None else success.low,
@@ -63,7 +65,7 @@ def of_bottleneck(found: Bottleneck) -> Insight:
     """An arm that holds sessions up."""
     waited = "how long sessions waited for what did not succeed is unknown"
     if found.ms is not None:
-        waited = f"sessions waited {time_text(found.ms)} for what did not succeed"
+        waited = f"sessions waited {duration(found.ms)} for what did not succeed"
     return Insight(
         kind=Kind.BOTTLENECK,
         text=(
@@ -128,8 +130,8 @@ def of_inline(candidate: InlineCandidate) -> Insight:
 
 def _took(spans: Sequence[Span], usd: float | None, ms: int | None) -> str:
     """Cost and time of some delegations, and of how many each is known where that is not all of them."""
-    cost = "cost unknown" if usd is None else f"${usd:.2f}{_known(span.cost_usd is not None for span in spans)}"
-    time = "time unknown" if ms is None else time_text(ms) + _known(span.duration_ms is not None for span in spans)
+    cost = "cost unknown" if usd is None else money(usd) + _known(span.cost_usd is not None for span in spans)
+    time = "time unknown" if ms is None else duration(ms) + _known(span.duration_ms is not None for span in spans)
     return f"{cost}, {time}"
 
 
@@ -164,10 +166,11 @@ def of_excess(excess: Excess) -> Insight:
     budget = excess.budget
     whose = "all agents together" if budget.agent_type is None else shown(budget.agent_type)
     which = f"on {excess.day}" if budget.per is Per.DAY else f"in one delegation on {excess.day}"
+    spent, planned = told_apart(excess.usd, budget.usd, money)
     more = f", {excess.unpriced} more without a known price" if excess.unpriced else ""
     return Insight(
         kind=Kind.BUDGET,
-        text=f"{whose} spent ${excess.usd:.2f} {which}, ${budget.usd:.2f} were planned{more}",
+        text=f"{whose} spent {spent} {which}, {planned} were planned{more}",
         n=len(excess.spans),
         low=None,
         high=None,

@@ -9,6 +9,8 @@ from typing import Any, Final, Literal
 
 import click
 
+from mcp_server.analysis import amounts
+
 _STYLES: Final = {
     "success": "green", "failure": "red", "error": "red", "partial": "yellow", "cancelled": "yellow",
     "lost": "magenta", "running": "cyan",
@@ -17,9 +19,6 @@ _SEVERAL: Final = {"success": "successes", "failure": "failures", "error": "erro
 """Of outcomes and statuses those that are nouns."""
 _SIGNS: Final = {"+": "green", "-": "red"}
 NOTHING: Final = "-"
-_SECOND_MS: Final = 1000
-_MINUTE_MS: Final = 60_000
-_HOUR_MS: Final = 3_600_000
 _LEAST_SHARE: Final = 0.005
 _GAP: Final = 2
 _LEAST_TEXT: Final = 12
@@ -131,23 +130,13 @@ def _style(cell: str, has_sign: bool) -> str:  # noqa: FBT001 - said at its one 
 
 
 def money(usd: float | None) -> str:
-    """US dollars; small amounts with four decimals, unknown ones as a dash."""
-    if usd is None:
-        return NOTHING
-    return f"${usd:,.2f}" if usd >= 1 else f"${usd:.4f}"
+    """US dollars; unknown ones as a dash."""
+    return NOTHING if usd is None else amounts.money(usd)
 
 
 def duration(ms: float | None) -> str:
-    """Milliseconds as people read them."""
-    if ms is None:
-        return NOTHING
-    if ms < _SECOND_MS:
-        return f"{ms:.0f} ms"
-    if ms < _MINUTE_MS:
-        return f"{ms / _SECOND_MS:.1f} s"
-    if ms < _HOUR_MS:
-        return f"{int(ms // _MINUTE_MS)} min {int(ms % _MINUTE_MS // _SECOND_MS)} s"
-    return f"{int(ms // _HOUR_MS)} h {int(ms % _HOUR_MS // _MINUTE_MS)} min"
+    """Milliseconds as people read them; unknown ones as a dash."""
+    return NOTHING if ms is None else amounts.duration(ms)
 
 
 def count(value: int | None) -> str:

@@ -3,7 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from mcp_server.dashboard.figures import count, duration, money, plural
+from mcp_server.analysis.amounts import duration, money
+from mcp_server.dashboard.figures import count, plural
 from mcp_server.dashboard.markup import Markup, joined, tag
 from mcp_server.dashboard.page import nothing
 

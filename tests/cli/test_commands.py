@@ -284,7 +284,7 @@ def test_insights_are_told_with_size_change_and_evidence(imported: Command, home
     assert "9 delegations, 0 of them verified" in head
     lines = finding.splitlines()
     assert re.fullmatch(r"1\. budget \(\$0\.0\d+\)", lines[0])
-    assert "Explore spent $0.04 in one delegation" in lines[1]
+    assert "Explore spent $0.0379 in one delegation" in lines[1]
     assert lines[2] == "   -> look at the dearest of them, or raise the budget"
     assert lines[3].startswith("   see ")
     assert "1 of 2 findings" in done.err

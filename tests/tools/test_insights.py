@@ -108,7 +108,7 @@ async def test_of_how_many_cost_and_time_are_known_is_said(ask: Ask) -> None:
         row["duration_ms"] = None
     lost[0]["cost_usd"] = None
     await record(ask, lost)
-    assert (await insight(ask, "waste"))["text"].endswith("$1.50 (known of 3), 1 s (known of 1)")
+    assert (await insight(ask, "waste"))["text"].endswith("$1.50 (known of 3), 1.0 s (known of 1)")
 
 
 async def test_far_more_than_usual_is_noticed_five_times_at_most(ask: Ask) -> None:
@@ -212,9 +212,14 @@ async def test_a_budget_that_was_exceeded_is_told_and_nothing_is_blocked(ask: As
     }
     await record(ask, rows(10, 10, cost_usd=100.0, begin=50))
     texts = {one["text"] for one in (await ask("get_insights", kind="budget", agent_match="Explore"))["insights"]}
-    assert not any("all agents together spent $1,1" in text or "$1000.00 were planned" in text for text in texts)
+    assert not any("all agents together spent $1,1" in text or "$1,000.00 were planned" in text for text in texts)
     texts = {one["text"] for one in (await ask("get_insights", kind="budget"))["insights"]}
-    assert "all agents together spent $1160.00 on 2026-11-20, $1000.00 were planned" in texts
+    assert "all agents together spent $1,160.00 on 2026-11-20, $1,000.00 were planned" in texts
+
+
+async def test_a_finding_tells_one_figure_in_one_way(ask: Ask) -> None:
+    await record(ask, rows(1, 0, judged=False, status="lost", cost_usd=0.8675, duration_ms=107_000))
+    assert (await insight(ask, "waste"))["text"].endswith(": $0.8675, 1 min 47 s")
 
 
 async def test_findings_are_about_the_last_thirty_days_unless_asked_otherwise(ask: Ask, store: Store) -> None:
