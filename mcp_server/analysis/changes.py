@@ -5,7 +5,7 @@ from typing import Final
 
 from mcp_server.analysis.amounts import duration, money, told_apart
 from mcp_server.analysis.bottlenecks import Bottleneck
-from mcp_server.analysis.delegations import Arm, shown
+from mcp_server.analysis.delegations import arm_of, shown
 from mcp_server.analysis.insights import Insight, Kind, Size, ids, points
 from mcp_server.analysis.plurals import counted, numbered
 from mcp_server.analysis.realised import Realised
@@ -89,8 +89,12 @@ _WASTED: Final = {
 }
 
 
-def _delegations(n: int, arm: Arm | None) -> str:
-    return f"{counted(n, 'delegation')} to {'others' if arm is None else arm}"
+def _whom(waste: Waste, dearest: Span) -> str:
+    """The arm; of several, how many there are and one of them."""
+    if waste.arm is not None:
+        return str(waste.arm)
+    arms = len({arm_of(span) for span in waste.spans})
+    return f"{counted(arms, 'other pair')} of agent and model, such as {arm_of(dearest)},"
 
 
 def of_waste(waste: Waste) -> Insight:
@@ -100,7 +104,10 @@ def of_waste(waste: Waste) -> Insight:
     failures = len(waste.spans) if waste.reason is Reason.FAILED else None
     return Insight(
         kind=Kind.WASTE,
-        text=f"{_delegations(len(waste.spans), waste.arm)} {what}: {_took(waste.spans, waste.usd, waste.ms)}",
+        text=(
+            f"{len(waste.spans):,} of {counted(waste.of, 'delegation')} to {_whom(waste, dearest[0])} {what}: "
+            f"{_took(waste.spans, waste.usd, waste.ms)}"
+        ),
         n=len(waste.spans),
         low=None,
         high=None,
@@ -146,11 +153,12 @@ def _few(calls: float) -> str:
 
 def of_verdicts(wanted: VerdictsWanted) -> Insight:
     """Where a verdict would tell most."""
+    unended = f" ({wanted.unended_n:,} more are running, cancelled or lost)" if wanted.unended_n else ""
     return Insight(
         kind=Kind.VERDICTS,
         text=(
-            f"{wanted.verified_n:,} of {counted(wanted.n, 'delegation')} have a verdict; "
-            "whether the others succeeded nobody knows"
+            f"{wanted.verified_n:,} of {counted(wanted.n, 'delegation')} that ended have a verdict; "
+            f"whether the others succeeded nobody knows{unended}"
         ),
         n=wanted.n,
         low=None,

@@ -3,7 +3,7 @@
 Sums use each delegation's own cost, so that one inside another is counted once.
 """
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date
@@ -41,6 +41,8 @@ class Waste:
     """None for several, none of which stands out."""
     reason: Reason
     spans: Sequence[Span]
+    of: int
+    """Delegations to the arm, or to all of several, in all: these and what was no waste."""
     usd: float | None
     """Their own cost as far as known; None where none is."""
     ms: int | None
@@ -97,26 +99,32 @@ def wasted(spans: Iterable[Span]) -> list[Waste]:
     """
     found: dict[tuple[Arm, Reason], list[Span]] = defaultdict(list)
     following: dict[tuple[str, str], Span] = {}
+    whole: Counter[Arm] = Counter()
     for span in reversed(in_order(spans)):
+        whole[arm_of(span)] += 1
         reason = _reason(span, followed=span.task is not None and (span.session_id, span.task) in following)
         if span.task is not None:
             following[span.session_id, span.task] = span
         if reason is not None:
             found[arm_of(span), reason].append(span)
-    wastes = sorted((_waste(arm, reason, some) for (arm, reason), some in found.items()), key=_dearest_first)
+    wastes = sorted(
+        (_waste(arm, reason, some, whole[arm]) for (arm, reason), some in found.items()), key=_dearest_first
+    )
     told: list[Waste] = []
     for reason in Reason:
         of_reason = [waste for waste in wastes if waste.reason is reason]
         apart = ARMS_APART if len(of_reason) > ARMS_APART + 1 else len(of_reason)
         told += of_reason[:apart]
         if rest := of_reason[apart:]:
-            told.append(_waste(None, reason, [span for waste in rest for span in waste.spans]))
+            told.append(
+                _waste(None, reason, [span for waste in rest for span in waste.spans], sum(waste.of for waste in rest))
+            )
     return sorted(told, key=_dearest_first)
 
 
-def _waste(arm: Arm | None, reason: Reason, spans: Iterable[Span]) -> Waste:
+def _waste(arm: Arm | None, reason: Reason, spans: Iterable[Span], of: int) -> Waste:
     some = in_order(spans)
-    return Waste(arm, reason, some, sum_usd(some), sum_ms(some))
+    return Waste(arm, reason, some, of, sum_usd(some), sum_ms(some))
 
 
 def _dearest_first(waste: Waste) -> tuple[_Place, _Place, str, Reason]:

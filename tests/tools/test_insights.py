@@ -90,8 +90,9 @@ async def test_an_arm_that_fails_where_all_wait_for_it_is_a_bottleneck(ask: Ask)
 
 async def test_work_that_brought_nothing_is_waste(ask: Ask) -> None:
     lost = await record(ask, rows(3, 0, judged=False, status="lost", cost_usd=0.5))
+    await record(ask, rows(2, 2, begin=100))
     found = await insight(ask, "waste")
-    assert found["text"].startswith("3 delegations to Explore on small cancelled or lost: $1.50")
+    assert found["text"].startswith("3 of 5 delegations to Explore on small cancelled or lost: $1.50")
     assert set(found["span_ids"]) == set(lost)
 
 
@@ -195,7 +196,10 @@ async def test_an_edit_of_an_agent_is_compared_with_what_was_before(ask: Ask, st
 async def test_verdicts_are_wanted_on_what_a_search_asks_about_too(ask: Ask) -> None:
     await record(ask, rows(12, 0, judged=False))
     searched = (await ask("search_delegations"))["verdicts_wanted"]
+    await record(ask, rows(2, 0, judged=False, status="lost", begin=100))
     found = await insight(ask, "verdicts")
+    assert found["text"].startswith("0 of 12 delegations that ended have a verdict; ")
+    assert found["text"].endswith("(2 more are running, cancelled or lost)")
     assert found["span_ids"] == [one["span_id"] for one in searched]
     assert len(searched) == 3
     await ask("record_reward", target_id=searched[0]["span_id"], value=1, source="human")
