@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
-from typing import Any
+from typing import Any, Final
 
 from mcp_server.analysis.intervals import LEAST_EVIDENCE
 from mcp_server.dashboard.advice import advice
@@ -27,6 +27,8 @@ from mcp_server.dashboard.marks import outcome_bar, outcome_words, whisker
 from mcp_server.dashboard.markup import Content, Markup, joined, tag
 from mcp_server.dashboard.matrix import matrix
 from mcp_server.dashboard.page import Section, page, tile, tiles
+
+_TWENTY: Final = 20
 
 
 def period_page(survey: Mapping[str, Any]) -> str:
@@ -143,8 +145,17 @@ def _figures(totals: Mapping[str, Any]) -> Markup:
             compact(tokens_of(totals)),
             None if cached is None else f"{compact(cached)} of them read from the cache",
         ),
-        tile("Time of one", duration(times.get("median")), f"median; 95 % within {duration(times.get('p95'))}"),
+        tile("Time of one", duration(times.get("median")), _spread(totals)),
     )
+
+
+def _spread(totals: Mapping[str, Any]) -> str:
+    """Beside the median, where one in twenty of those that ended is a delegation at all."""
+    statuses: Mapping[str, int] = totals.get("statuses") or {}
+    ended = sum(n for status, n in statuses.items() if status not in {"running", "lost"})
+    if ended < _TWENTY:
+        return "median"
+    return f"median; 95 % within {duration(totals['duration_ms']['p95'])}"
 
 
 def _change(totals: Mapping[str, Any]) -> str | None:

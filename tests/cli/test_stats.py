@@ -149,6 +149,16 @@ def test_several_failures_are_failures(command: Command, tmp_path: Path) -> None
     assert "2 delegations (2 errors; outcomes 2 failures)" in command("trajectory", "s").out
 
 
+@pytest.mark.parametrize(("n", "told"), [(19, False), (20, True)])
+def test_one_in_twenty_is_told_of_twenty(command: Command, tmp_path: Path, n: int, *, told: bool) -> None:
+    took = {"agent_type": "one", "duration_ms": 1100, "ended_at": "2026-11-20T09:00:01.1Z"}
+    lost = {"agent_type": "one", "status": "lost"}
+    recorded(command, tmp_path, [took] * n + [lost] * 5)
+    report = command("stats").out
+    assert "half took up to 1.1 s" in report
+    assert (("one in twenty over 1.1 s" in report), ("p95" in report)) == (told, told)
+
+
 def test_days_go_newest_first_whatever_their_size(command: Command, tmp_path: Path) -> None:
     days = [("2026-11-18", 1), ("2026-11-20", 2), ("2026-11-19", 3)]
     rows = [{"agent_type": "one", "started_at": f"{day}T09:00:00Z"} for day, n in days for _ in range(n)]

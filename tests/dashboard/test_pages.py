@@ -152,6 +152,12 @@ def test_a_rate_needs_five_judged() -> None:
     assert "90 %:" in Page(period_page(more)).text
 
 
+@pytest.mark.parametrize("n", [19, 20])
+def test_one_in_twenty_is_told_of_twenty(n: int) -> None:
+    page = Page(period_page(survey([a_span(span_id=f"d{number}", ended_at=at(1)) for number in range(n)])))
+    assert ("95 % within" in page.text) == (n == 20)
+
+
 def test_what_to_change_is_shown_where_somebody_says_it() -> None:
     assert "advice" not in Page(period_page(survey([a_span()]))).titles()
     page = Page(period_page(survey([a_span()], review=nothing_found)))
