@@ -132,6 +132,19 @@ def test_a_similar_task_is_found_and_how_similar_it_is(imported: Command) -> Non
     assert "WORDS, or --similar-to" in imported("search").err
 
 
+def test_where_no_task_is_similar_that_is_said(imported: Command) -> None:
+    done = imported("search", "--similar-to", "xylophone quartz")
+    assert (done.status, done.out) == (0, "")
+    assert done.err == "no delegation has a task that resembles this one\n"
+
+
+def test_a_blank_task_resembles_nothing_and_is_refused(imported: Command) -> None:
+    for blank in ("", "  "):
+        done = imported("search", "--similar-to", blank)
+        assert done.status == 2
+        assert "--similar-to is blank: give the task" in done.err
+
+
 def test_an_empty_database_says_what_to_do(command: Command) -> None:
     for name in ("log", "stats"):
         done = command(name)
