@@ -41,7 +41,8 @@ MAY_IMPORT = {
     "mcp_server.server": ("mcp_server", "mcp_server.service", "mcp_server.tools"),
     "mcp_server.cli": (
         *CONTRACT, "storage.opening", "mcp_server", "mcp_server.settings", "mcp_server.ingest", "mcp_server.service",
-        "mcp_server.server", "mcp_server.dashboard", "mcp_server.cli",
+        "mcp_server.server", "mcp_server.dashboard", "mcp_server.cli", "mcp_server.analysis.plurals",
+        "mcp_server.analysis.amounts",
     ),
     "mcp_server.__main__": ("mcp_server.cli.main",),
     "mcp_server": (),

@@ -18,8 +18,8 @@ class Bottleneck:
     success: Difference
     """Its success on critical paths less that of all other delegations; the whole interval lies below 0."""
     verified_n: int
-    ms: int
-    """Time that sessions waited for its verified delegations that did not succeed."""
+    ms: int | None
+    """Time that sessions waited for its verified delegations that did not succeed, as far as known."""
     spans: Sequence[Span]
     """Those delegations, by start."""
 
@@ -44,4 +44,4 @@ def bottlenecks(spans: Iterable[Span], on_critical_path: Collection[str]) -> lis
         if success is not None and success.high < 0:
             lost = [span for span in some if not succeeded(span)]
             found.append(Bottleneck(arm, success, len(some), sum_ms(lost), lost))
-    return sorted(found, key=lambda one: (-one.ms, str(one.arm)))
+    return sorted(found, key=lambda one: (-(one.ms or 0), str(one.arm)))

@@ -1,14 +1,18 @@
 """What to change, in words: savings, what they really brought, waste, bottlenecks, budgets, missing verdicts."""
 
+from collections.abc import Iterable, Sequence
 from typing import Final
 
+from mcp_server.analysis.amounts import duration, money, told_apart
 from mcp_server.analysis.bottlenecks import Bottleneck
-from mcp_server.analysis.delegations import Arm, shown
-from mcp_server.analysis.insights import Insight, Kind, Size, ids, points, time_text
+from mcp_server.analysis.delegations import arm_of, shown
+from mcp_server.analysis.insights import Insight, Kind, Size, ids, points
+from mcp_server.analysis.plurals import counted, numbered
 from mcp_server.analysis.realised import Realised
 from mcp_server.analysis.savings import MARGIN, Saving
 from mcp_server.analysis.spending import Excess, InlineCandidate, Per, Reason, Waste, sum_usd
 from mcp_server.analysis.verdicts import VerdictsWanted
+from storage.records import Span
 
 
 def of_saving(saving: Saving, margin: float = MARGIN) -> Insight:
@@ -16,10 +20,11 @@ def of_saving(saving: Saving, margin: float = MARGIN) -> Insight:
     task_type = shown(saving.task_type)
     dear_usd, cheap_usd = saving.cost_usd
     dear_n, cheap_n = saving.verified
+    cheap_each, dear_each = told_apart(cheap_usd, dear_usd, money)
     text = (
         f"{saving.cheap} does {task_type} no worse than {saving.dear}: success {points(saving.success.value)} "
         f"[{points(saving.success.low)}, {points(saving.success.high)}] on tasks of the same complexity "
-        f"({cheap_n} and {dear_n} verified), ${cheap_usd:.4f} instead of ${dear_usd:.4f} each; "
+        f"({cheap_n} and {dear_n} verified), {cheap_each} instead of {dear_each} each; "
         f"observational, margin {margin * 100:.0f} points"
     )
     return Insight(
@@ -43,8 +48,9 @@ def of_realised(realised: Realised) -> Insight:
     return Insight(
         kind=Kind.REALISED,
         text=(
-            f"moving {task_type} from {saving.dear} to {saving.cheap}: about {realised.moved:.0f} delegations, "
-            f"${realised.estimated_usd:.2f} expected, ${realised.realised_usd:.2f} saved; {verdict}"
+            f"moving {task_type} from {saving.dear} to {saving.cheap}: "
+            f"about {counted(round(realised.moved), 'delegation')}, {money(realised.estimated_usd)} expected, "
+            f"{money(realised.realised_usd)} saved; {verdict}"
         ),
         n=round(realised.moved),
         low=None if success is None else success.low,
@@ -57,12 +63,15 @@ def of_realised(realised: Realised) -> Insight:
 
 def of_bottleneck(found: Bottleneck) -> Insight:
     """An arm that holds sessions up."""
+    waited = "how long sessions waited for what did not succeed is unknown"
+    if found.ms is not None:
+        waited = f"sessions waited {duration(found.ms)} for what did not succeed"
     return Insight(
         kind=Kind.BOTTLENECK,
         text=(
             f"{found.arm} succeeds on critical paths {points(found.success.value)} "
             f"[{points(found.success.low)}, {points(found.success.high)}] against all others ({found.verified_n} "
-            f"verified); sessions waited {time_text(found.ms)} for what did not succeed"
+            f"verified); {waited}"
         ),
         n=found.verified_n,
         low=found.success.low,
@@ -80,19 +89,25 @@ _WASTED: Final = {
 }
 
 
-def _delegations(n: int, arm: Arm | None) -> str:
-    return f"{n} delegation{'' if n == 1 else 's'} to {'others' if arm is None else arm}"
+def _whom(waste: Waste, dearest: Span) -> str:
+    """The arm; of several, how many there are and one of them."""
+    if waste.arm is not None:
+        return str(waste.arm)
+    arms = len({arm_of(span) for span in waste.spans})
+    return f"{counted(arms, 'other pair')} of agent and model, such as {arm_of(dearest)},"
 
 
 def of_waste(waste: Waste) -> Insight:
     """Work that brought nothing."""
     what, change = _WASTED[waste.reason]
     dearest = sorted(waste.spans, key=lambda span: -(span.cost_usd or 0))
-    cost = "cost unknown" if waste.usd is None else f"${waste.usd:.2f}"
     failures = len(waste.spans) if waste.reason is Reason.FAILED else None
     return Insight(
         kind=Kind.WASTE,
-        text=f"{_delegations(len(waste.spans), waste.arm)} {what}: {cost}, {time_text(waste.ms)}",
+        text=(
+            f"{len(waste.spans):,} of {counted(waste.of, 'delegation')} to {_whom(waste, dearest[0])} {what}: "
+            f"{_took(waste.spans, waste.usd, waste.ms)}"
+        ),
         n=len(waste.spans),
         low=None,
         high=None,
@@ -104,13 +119,12 @@ def of_waste(waste: Waste) -> Insight:
 
 def of_inline(candidate: InlineCandidate) -> Insight:
     """Small work that needs no delegation."""
-    cost = "cost unknown" if candidate.usd is None else f"${candidate.usd:.2f}"
     task_type, few = shown(candidate.task_type), _few(candidate.median_calls)
     return Insight(
         kind=Kind.INLINE,
         text=(
             f"{len(candidate.spans)} {task_type} tasks of low complexity took {shown(candidate.agent_type)} "
-            f"{few} in the median: {cost}, {time_text(candidate.ms)}"
+            f"{few} in the median: {_took(candidate.spans, candidate.usd, candidate.ms)}"
         ),
         n=len(candidate.spans),
         low=None,
@@ -121,15 +135,31 @@ def of_inline(candidate: InlineCandidate) -> Insight:
     )
 
 
+def _took(spans: Sequence[Span], usd: float | None, ms: int | None) -> str:
+    """Cost and time of some delegations, and of how many each is known where that is not all of them."""
+    cost = "cost unknown" if usd is None else money(usd) + _known(span.cost_usd is not None for span in spans)
+    time = "time unknown" if ms is None else duration(ms) + _known(span.duration_ms is not None for span in spans)
+    return f"{cost}, {time}"
+
+
+def _known(each: Iterable[bool]) -> str:
+    found = list(each)
+    return "" if all(found) else f" (known of {sum(found)})"
+
+
 def _few(calls: float) -> str:
-    return "1 tool call" if calls == 1 else f"{calls:g} tool calls"
+    return numbered(f"{calls:g}", "tool call")
 
 
 def of_verdicts(wanted: VerdictsWanted) -> Insight:
     """Where a verdict would tell most."""
+    unended = f" ({wanted.unended_n:,} more are running, cancelled or lost)" if wanted.unended_n else ""
     return Insight(
         kind=Kind.VERDICTS,
-        text=f"{wanted.verified_n} of {wanted.n} delegations have a verdict; whether the others succeeded nobody knows",
+        text=(
+            f"{wanted.verified_n:,} of {counted(wanted.n, 'delegation')} that ended have a verdict; "
+            f"whether the others succeeded nobody knows{unended}"
+        ),
         n=wanted.n,
         low=None,
         high=None,
@@ -144,10 +174,11 @@ def of_excess(excess: Excess) -> Insight:
     budget = excess.budget
     whose = "all agents together" if budget.agent_type is None else shown(budget.agent_type)
     which = f"on {excess.day}" if budget.per is Per.DAY else f"in one delegation on {excess.day}"
+    spent, planned = told_apart(excess.usd, budget.usd, money)
     more = f", {excess.unpriced} more without a known price" if excess.unpriced else ""
     return Insight(
         kind=Kind.BUDGET,
-        text=f"{whose} spent ${excess.usd:.2f} {which}, ${budget.usd:.2f} were planned{more}",
+        text=f"{whose} spent {spent} {which}, {planned} were planned{more}",
         n=len(excess.spans),
         low=None,
         high=None,

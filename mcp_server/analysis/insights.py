@@ -87,14 +87,3 @@ def ids(spans: Iterable[Span]) -> tuple[str, ...]:
 def points(share: float) -> str:
     """A difference of two rates as people say it."""
     return f"{share * 100:+.0f} points"
-
-
-def time_text(ms: float, digits: int = 0) -> str:
-    """A duration in its fitting unit, with so many more decimals than usual."""
-    if ms < 1000:  # noqa: PLR2004 - a second
-        return f"{ms:.{digits}f} ms"
-    seconds = ms / 1000
-    for limit, size, unit in ((120, 1, "s"), (7200, 60, "min")):
-        if seconds < limit:
-            return f"{seconds / size:.{digits}f} {unit}"
-    return f"{seconds / 3600:.{1 + digits}f} h"

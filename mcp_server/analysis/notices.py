@@ -4,25 +4,26 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 from mcp_server.analysis.agent_versions import Edit, Effect
+from mcp_server.analysis.amounts import duration, money, told_apart
 from mcp_server.analysis.anomalies import Anomaly, Looked, Measure
 from mcp_server.analysis.delegations import arm_of, shown
 from mcp_server.analysis.drift import Direction, Drift, Level
 from mcp_server.analysis.failing import Shortfall
-from mcp_server.analysis.insights import Insight, Kind, Size, ids, ordered, points, time_text
+from mcp_server.analysis.insights import Insight, Kind, Size, ids, ordered, points
 from mcp_server.analysis.patterns import Loop, Pattern, RepeatedFailure
+from mcp_server.analysis.plurals import numbered
 from mcp_server.analysis.spending import sum_ms, sum_usd
 from storage.records import Span
 from storage.vocabulary import Outcome
 
 ANOMALIES_SHOWN: Final = 5
 
-_MOST_DIGITS: Final = 6
 # A value, and how many decimals more than usual.
 _UNITS: Final[dict[Measure, Callable[[float, int], str]]] = {
-    Measure.DURATION_MS: time_text,
-    Measure.COST_USD: lambda value, digits: f"${value:.{4 + digits}f}",
-    Measure.OUTPUT_TOKENS: lambda value, digits: f"{value:.{digits}f} output tokens",
-    Measure.TOOL_CALLS: lambda value, digits: f"{value:.{digits}f} tool calls",
+    Measure.DURATION_MS: duration,
+    Measure.COST_USD: money,
+    Measure.OUTPUT_TOKENS: lambda value, digits: numbered(f"{value:,.{digits}f}", "output token"),
+    Measure.TOOL_CALLS: lambda value, digits: numbered(f"{value:,.{digits}f}", "tool call"),
 }
 
 
@@ -35,7 +36,7 @@ def of_anomalies(looked: Looked) -> list[Insight]:
 
 def _of_anomaly(anomaly: Anomaly, looked: Looked) -> Insight:
     span, found = anomaly.span, anomaly.outlier
-    took, usual = _told_apart(found.value, found.median, _UNITS[anomaly.measure])
+    took, usual = told_apart(found.value, found.median, _UNITS[anomaly.measure])
     excess = found.value - found.median
     rules = [f"robust z {found.z:.1f}"] if found.z is not None else []
     rules += [f"conformal p {found.p:.3f}"] if found.p is not None else []
@@ -56,12 +57,6 @@ def _of_anomaly(anomaly: Anomaly, looked: Looked) -> Insight:
         span_ids=(span.span_id,),
         change="a notice, not a verdict: look at its trajectory if the result surprised you too",
     )
-
-
-def _told_apart(value: float, other: float, unit: Callable[[float, int], str]) -> tuple[str, str]:
-    """Two different values with as many decimals as it takes to see that."""
-    pairs = ((unit(value, digits), unit(other, digits)) for digits in range(_MOST_DIGITS + 1))
-    return next((pair for pair in pairs if pair[0] != pair[1]), (unit(value, 0), unit(other, 0)))
 
 
 def of_shortfall(session_id: str, shortfall: Shortfall, spans: Sequence[Span]) -> Insight:

@@ -3,7 +3,7 @@
 Sums use each delegation's own cost, so that one inside another is counted once.
 """
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date
@@ -19,10 +19,10 @@ INLINE_FROM: Final = 5
 """Delegations of one kind, all low in complexity, from which a habit is seen."""
 INLINE_CALLS: Final = 2
 """Tool calls up to which the delegating agent could have done it itself."""
-
-
 ARMS_APART: Final = 3
 """So many arms are told apart of those that brought nothing for one reason."""
+
+_Place = tuple[bool, float]
 
 
 class Reason(StrEnum):
@@ -41,10 +41,12 @@ class Waste:
     """None for several, none of which stands out."""
     reason: Reason
     spans: Sequence[Span]
+    of: int
+    """Delegations to the arm, or to all of several, in all: these and what was no waste."""
     usd: float | None
     """Their own cost as far as known; None where none is."""
-    ms: int
-    """Their time as far as known."""
+    ms: int | None
+    """Their time as far as known; None where none is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +58,7 @@ class InlineCandidate:
     median_calls: float
     spans: Sequence[Span]
     usd: float | None
-    ms: int
+    ms: int | None
 
 
 class Per(StrEnum):
@@ -97,30 +99,36 @@ def wasted(spans: Iterable[Span]) -> list[Waste]:
     """
     found: dict[tuple[Arm, Reason], list[Span]] = defaultdict(list)
     following: dict[tuple[str, str], Span] = {}
+    whole: Counter[Arm] = Counter()
     for span in reversed(in_order(spans)):
+        whole[arm_of(span)] += 1
         reason = _reason(span, followed=span.task is not None and (span.session_id, span.task) in following)
         if span.task is not None:
             following[span.session_id, span.task] = span
         if reason is not None:
             found[arm_of(span), reason].append(span)
-    wastes = sorted((_waste(arm, reason, some) for (arm, reason), some in found.items()), key=_dearest_first)
+    wastes = sorted(
+        (_waste(arm, reason, some, whole[arm]) for (arm, reason), some in found.items()), key=_dearest_first
+    )
     told: list[Waste] = []
     for reason in Reason:
         of_reason = [waste for waste in wastes if waste.reason is reason]
         apart = ARMS_APART if len(of_reason) > ARMS_APART + 1 else len(of_reason)
         told += of_reason[:apart]
         if rest := of_reason[apart:]:
-            told.append(_waste(None, reason, [span for waste in rest for span in waste.spans]))
+            told.append(
+                _waste(None, reason, [span for waste in rest for span in waste.spans], sum(waste.of for waste in rest))
+            )
     return sorted(told, key=_dearest_first)
 
 
-def _waste(arm: Arm | None, reason: Reason, spans: Iterable[Span]) -> Waste:
+def _waste(arm: Arm | None, reason: Reason, spans: Iterable[Span], of: int) -> Waste:
     some = in_order(spans)
-    return Waste(arm, reason, some, sum_usd(some), sum_ms(some))
+    return Waste(arm, reason, some, of, sum_usd(some), sum_ms(some))
 
 
-def _dearest_first(waste: Waste) -> tuple[float, int, str, Reason]:
-    return -(waste.usd or 0), -waste.ms, str(waste.arm), waste.reason
+def _dearest_first(waste: Waste) -> tuple[_Place, _Place, str, Reason]:
+    return _largest_first(waste.usd), _largest_first(waste.ms), str(waste.arm), waste.reason
 
 
 def inline_candidates(spans: Iterable[Span]) -> list[InlineCandidate]:
@@ -134,7 +142,7 @@ def inline_candidates(spans: Iterable[Span]) -> list[InlineCandidate]:
         median = quantile(sorted(span.tool_call_count or 0 for span in some), 0.5)
         if len(some) >= INLINE_FROM and median is not None and median <= INLINE_CALLS:
             found.append(InlineCandidate(agent_type, task_type, median, some, sum_usd(some), sum_ms(some)))
-    return sorted(found, key=lambda candidate: (-(candidate.usd or 0), -candidate.ms))
+    return sorted(found, key=lambda candidate: (_largest_first(candidate.usd), _largest_first(candidate.ms)))
 
 
 def exceeded(spans: Iterable[Span], budgets: Iterable[Budget]) -> list[Excess]:
@@ -172,9 +180,15 @@ def sum_usd(spans: Iterable[Span]) -> float | None:
     return sum(costs) if costs else None
 
 
-def sum_ms(spans: Iterable[Span]) -> int:
-    """Durations added up as far as known."""
-    return sum(span.duration_ms or 0 for span in spans)
+def sum_ms(spans: Iterable[Span]) -> int | None:
+    """Durations added up as far as known; None where none is."""
+    durations = [span.duration_ms for span in spans if span.duration_ms is not None]
+    return sum(durations) if durations else None
+
+
+def _largest_first(value: float | None) -> _Place:
+    """A key to sort by: what is not known is behind all that is, also behind 0."""
+    return value is None, -(value or 0)
 
 
 def _reason(span: Span, *, followed: bool) -> Reason | None:

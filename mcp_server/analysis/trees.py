@@ -6,6 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Final
 
+from mcp_server.analysis.plurals import counted
 from storage.records import Span
 from storage.vocabulary import Status
 
@@ -112,7 +113,7 @@ def place(spans: Iterable[Span]) -> Placed:
         parents[span.span_id] = parent
     rings = cycles(parents)
     for cycle in rings:
-        reason = f"it is its own ancestor through {len(cycle)} spans; it is shown at the top"
+        reason = f"it is its own ancestor through {counted(len(cycle), 'span')}; it is shown at the top"
         earliest = min((by_id[span_id] for span_id in cycle), key=by_start).span_id
         repairs.append(Repair(earliest, Fault.CYCLE, reason))
         parents[earliest] = _TOP

@@ -27,6 +27,8 @@ class VerdictsWanted:
     n: int
     """Delegations that have ended by themselves."""
     verified_n: int
+    unended_n: int
+    """The other delegations: still running, cancelled or lost."""
     spans: Sequence[Span]
     """At most three, the newest first."""
 
@@ -38,9 +40,12 @@ def verdicts_wanted(spans: Iterable[Span], verified_n: int) -> VerdictsWanted | 
         spans: delegations, in any order; of those with one start the first given is asked about first.
         verified_n: how many of the user's delegations, these and others, have a verdict or another verified reward.
     """
-    ended = [span for span in spans if span.kind is SpanKind.DELEGATION and span.status in _ENDED]
+    delegations = [span for span in spans if span.kind is SpanKind.DELEGATION]
+    ended = [span for span in delegations if span.status in _ENDED]
     asked = to_ask(sorted(ended, key=lambda span: span.started_at, reverse=True), verified_n)
-    return VerdictsWanted(len(ended), sum(map(is_verified, ended)), asked) if asked else None
+    if not asked:
+        return None
+    return VerdictsWanted(len(ended), sum(map(is_verified, ended)), len(delegations) - len(ended), asked)
 
 
 def to_ask(spans: Iterable[Span], verified_n: int) -> list[Span]:

@@ -11,6 +11,7 @@ from typing import Any, Final
 import anyio
 import click
 
+from mcp_server.analysis.plurals import counted
 from mcp_server.cli.app import opened
 from mcp_server.cli.reports import print_credit, print_delegations, print_trajectory
 from mcp_server.cli.routing_report import print_advice
@@ -39,7 +40,7 @@ async def _demonstrate(folder: Path) -> None:
     with resources.as_file(resources.files("mcp_server") / _SAMPLES) as samples:
         async with opened(db) as app:
             report = await app.importing.paths([samples])
-    _say(f"imported {report.sessions_read} captured Claude Code sessions: {report.created} spans")
+    _say(f"imported {counted(report.sessions_read, 'captured Claude Code session')}: {counted(report.created, 'span')}")
     # What hooks have left for the user's own database stays where it is.
     elsewhere = {"DELEGATION_TELEMETRY_SPOOL": str(folder / "spool"), "TMPDIR": str(folder)}
     elsewhere["DELEGATION_TELEMETRY_ROUTING"] = "off"  # what it learns from samples is no advice for anybody

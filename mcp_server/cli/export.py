@@ -6,9 +6,9 @@ from typing import Any, Final, Literal
 
 import click
 
+from mcp_server.analysis.plurals import counted
 from mcp_server.cli.app import App, database_option, run
 from mcp_server.cli.options import agent_mode_option
-from mcp_server.cli.rendering import counted
 from mcp_server.cli.targets import FilePerAgent, OneFile, Target
 from mcp_server.service.agent_match import AgentMode
 

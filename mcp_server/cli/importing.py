@@ -6,8 +6,9 @@ from typing import Any
 
 import click
 
+from mcp_server.analysis.plurals import counted
 from mcp_server.cli.app import App, database_option, json_option, run
-from mcp_server.cli.rendering import counted, print_json, say
+from mcp_server.cli.rendering import print_json, say
 from mcp_server.service.import_report import ImportReport
 from mcp_server.service.importing import Watch
 
@@ -31,7 +32,8 @@ def command(db: str | None, paths: tuple[Path, ...], *, as_json: bool) -> None:
         print_json(_object(report))
     else:
         click.echo(
-            f"{report.created} spans new, {report.updated} updated; {report.sessions_read} sessions read,"
+            f"{counted(report.created, 'span')} new, {report.updated:,} updated;"
+            f" {counted(report.sessions_read, 'session')} read,"
             f" {report.sessions_unchanged} unchanged, {report.bytes_read / 1e6:.1f} MB"
         )
     if report.decisions:
@@ -41,7 +43,7 @@ def command(db: str | None, paths: tuple[Path, ...], *, as_json: bool) -> None:
             err=True,
         )
     if report.unreadable_lines:
-        click.echo(f"{report.unreadable_lines} lines could not be read and were passed over", err=True)
+        click.echo(f"passed over {counted(report.unreadable_lines, 'line')} that could not be read", err=True)
     for path, reason in report.problems:
         say(f"not read: {path}: {reason}", err=True)
     if report.problems:

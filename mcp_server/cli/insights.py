@@ -5,9 +5,10 @@ from typing import Any, Final, get_args
 
 import click
 
+from mcp_server.analysis.plurals import counted, numbered
 from mcp_server.cli.app import App, database_option, json_option, run
 from mcp_server.cli.options import limit_option
-from mcp_server.cli.rendering import counted, duration, left_out, moment, money, print_json, say
+from mcp_server.cli.rendering import duration, left_out, moment, money, print_json, say
 from mcp_server.service.shapes import InsightKind
 
 _EVIDENCE_SHOWN: Final = 3
@@ -48,19 +49,18 @@ def _print(answer: Mapping[str, Any]) -> None:
         say(answer["note"])
     for place, insight in enumerate(answer["insights"], start=1):
         shown = insight["span_ids"][:_EVIDENCE_SHOWN]
-        more = len(insight["span_ids"]) - len(shown)
         click.echo()
         say(f"{place}. {insight['kind']}{_size(insight['size'])}")
         say(f"   {insight['text']}")
         say(f"   -> {insight['change']}")
         if shown:
-            say(f"   see {', '.join(shown)}{f' and {more} more' if more else ''}")
+            say(f"   see {', '.join(shown)}{' and others' if len(insight['span_ids']) > len(shown) else ''}")
 
 
 def _size(size: Mapping[str, float]) -> str:
     parts = [
         *([money(size["usd"])] if "usd" in size else []),
         *([duration(size["ms"])] if "ms" in size else []),
-        *([f"{size['failures']:.1f} failures".replace(".0 ", " ")] if "failures" in size else []),
+        *([numbered(f"{size['failures']:,.1f}".removesuffix(".0"), "failure")] if "failures" in size else []),
     ]
     return f" ({', '.join(parts)})" if parts else ""

@@ -36,6 +36,8 @@ def show(db: str | None, words: str | None, question: dict[str, Any], *, as_json
     answer = run(db, asking)
     if as_json:
         print_json(answer)
+    elif not answer["total"] and question.get("similar_to") is not None:
+        click.echo("no delegation has a task that resembles this one", err=True)
     elif not answer["total"]:
         nothing_matches()
     else:

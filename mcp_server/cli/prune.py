@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 
 import click
 
+from mcp_server.analysis.plurals import counted
 from mcp_server.cli.app import App, database_option, run
 from mcp_server.service.errors import BadArgument
 from mcp_server.service.moments import moment
@@ -36,7 +37,8 @@ def command(db: str | None, older_than: str | None, max_size: str | None, *, yes
 
     done = run(db, pruning)
     click.echo(
-        f"removed {done.sessions} sessions with {done.spans} spans and {done.rewards} judgements"
+        f"removed {counted(done.sessions, 'session')} with {counted(done.spans, 'span')}"
+        f" and {counted(done.rewards, 'judgement')}"
         + (f"; {done.size_before_bytes / 1e6:.1f} MB -> {done.size_after_bytes / 1e6:.1f} MB" if done.sessions else "")
     )
 

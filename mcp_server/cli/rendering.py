@@ -9,16 +9,16 @@ from typing import Any, Final, Literal
 
 import click
 
-_WIDE: Final = 400  # in a pipe nothing is wrapped or cut
+from mcp_server.analysis import amounts
+
 _STYLES: Final = {
     "success": "green", "failure": "red", "error": "red", "partial": "yellow", "cancelled": "yellow",
     "lost": "magenta", "running": "cyan",
 }  # fmt: skip
+_SEVERAL: Final = {"success": "successes", "failure": "failures", "error": "errors"}
+"""Of outcomes and statuses those that are nouns."""
 _SIGNS: Final = {"+": "green", "-": "red"}
 NOTHING: Final = "-"
-_SECOND_MS: Final = 1000
-_MINUTE_MS: Final = 60_000
-_HOUR_MS: Final = 3_600_000
 _LEAST_SHARE: Final = 0.005
 _GAP: Final = 2
 _LEAST_TEXT: Final = 12
@@ -86,15 +86,15 @@ def print_table(
 
     on_terminal = sys.stdout.isatty()
     cells = [[printable(cell) for cell in row] for row in rows]
-    console = Console(width=None if on_terminal else _WIDE, soft_wrap=not on_terminal)
-    kept = list(range(len(columns)))
-    if on_terminal:
-        kept, console.width = _fitting(columns, cells, texts, spare, console.width)
+    console = Console()
+    if not on_terminal:  # as wide as it takes: nothing is wrapped, cut or left out
+        texts, spare, console.width = frozenset(), (), 1
+    kept, console.width = _fitting(columns, cells, texts, spare, console.width)
     table = Table(box=None, pad_edge=False, header_style="bold")
     for place in kept:
         name = columns[place]
         justify: Literal["left", "right"] = "right" if name in right else "left"
-        table.add_column(name, justify=justify, no_wrap=not on_terminal or name not in texts, overflow="fold")
+        table.add_column(name, justify=justify, no_wrap=name not in texts, overflow="fold")
     for row in cells:
         table.add_row(*(Text(row[place], style=_style(row[place], columns[place] in signed)) for place in kept))
     if on_terminal:
@@ -108,10 +108,12 @@ def _fitting(
     columns: Sequence[str], rows: Sequence[Sequence[str]], texts: frozenset[str], spare: Sequence[str], room: int
 ) -> tuple[list[int], int]:
     """The places of those columns that have room, and the width that they need, which may be more."""
+    from rich.cells import cell_len  # noqa: PLC0415 - as above
+
     widths = [
-        max(len(name), min(_LEAST_TEXT, longest) if name in texts else longest)
+        max(cell_len(name), min(_LEAST_TEXT, longest) if name in texts else longest)
         for name, longest in (
-            (name, max((len(row[place]) for row in rows), default=0)) for place, name in enumerate(columns)
+            (name, max((cell_len(row[place]) for row in rows), default=0)) for place, name in enumerate(columns)
         )
     ]
     kept = list(range(len(columns)))
@@ -128,33 +130,18 @@ def _style(cell: str, has_sign: bool) -> str:  # noqa: FBT001 - said at its one 
 
 
 def money(usd: float | None) -> str:
-    """US dollars; small amounts with four decimals, unknown ones as a dash."""
-    if usd is None:
-        return NOTHING
-    return f"${usd:,.2f}" if usd >= 1 else f"${usd:.4f}"
+    """US dollars; unknown ones as a dash."""
+    return NOTHING if usd is None else amounts.money(usd)
 
 
 def duration(ms: float | None) -> str:
-    """Milliseconds as people read them."""
-    if ms is None:
-        return NOTHING
-    if ms < _SECOND_MS:
-        return f"{ms:.0f} ms"
-    if ms < _MINUTE_MS:
-        return f"{ms / _SECOND_MS:.1f} s"
-    if ms < _HOUR_MS:
-        return f"{int(ms // _MINUTE_MS)} min {int(ms % _MINUTE_MS // _SECOND_MS)} s"
-    return f"{int(ms // _HOUR_MS)} h {int(ms % _HOUR_MS // _MINUTE_MS)} min"
+    """Milliseconds as people read them; unknown ones as a dash."""
+    return NOTHING if ms is None else amounts.duration(ms)
 
 
 def count(value: int | None) -> str:
     """A number with its thousands set apart."""
     return NOTHING if value is None else f"{value:,}"
-
-
-def counted(n: int, noun: str) -> str:
-    """So many of something, as `1 span` or `2 spans`."""
-    return f"{n:,} {noun}" if n == 1 else f"{n:,} {noun}s"
 
 
 def share(value: float | None) -> str:
@@ -179,7 +166,8 @@ def one_line(text: str | None, limit: int = 60) -> str:
 
 def parts(counts: Mapping[str, int] | None) -> str:
     """Counts by name, as `3 ok, 1 error`."""
-    return ", ".join(f"{n:,} {name}" for name, n in (counts or {}).items()) or NOTHING
+    named = ((n, name if n == 1 else _SEVERAL.get(name, name)) for name, n in (counts or {}).items())
+    return ", ".join(f"{n:,} {name}" for n, name in named) or NOTHING
 
 
 def nothing_matches() -> None:

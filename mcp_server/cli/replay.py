@@ -6,11 +6,11 @@ from typing import Any, Final
 
 import click
 
+from mcp_server.analysis.plurals import counted
 from mcp_server.cli.app import App, database_option, json_option, run
 from mcp_server.cli.rendering import (
     NOTHING,
     count,
-    counted,
     duration,
     moment,
     money,
@@ -106,7 +106,7 @@ def _print_recorded(recorded: Mapping[str, Any]) -> None:
     """What became of suggestions that were really made."""
     if not recorded["named_an_arm"]:
         return
-    click.echo(f"\n{count(recorded['named_an_arm'])} suggestions named an arm; of the delegations after them:\n")
+    click.echo(f"\n{counted(recorded['named_an_arm'], 'suggestion')} named an arm; of the delegations after them:\n")
     rows = [
         (
             title,

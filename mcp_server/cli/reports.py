@@ -5,10 +5,10 @@ from typing import Any, Final
 
 import click
 
+from mcp_server.analysis.plurals import counted
 from mcp_server.cli.rendering import (
     NOTHING,
     count,
-    counted,
     duration,
     moment,
     money,
@@ -28,11 +28,15 @@ _FIGURES: Final = frozenset({"n", "calls", "own", "subtree", "cost", "duration",
 def print_trajectory(answer: Mapping[str, Any]) -> None:
     """A session as a tree."""
     totals = answer["totals"]
+    total_tokens = totals["total_tokens"]
+    tokens = "tokens unknown" if total_tokens is None else counted(total_tokens, "token")
+    cost = "cost unknown" if totals["cost_usd"] is None else money(totals["cost_usd"])
+    took = "duration unknown" if totals["duration_ms"] is None else duration(totals["duration_ms"])
     say(f"session {answer['session_id']}")
     say(
         f"{counted(totals['delegations'], 'delegation')}"
         f" ({parts(totals['statuses'])}; outcomes {parts(totals['outcomes'])}),"
-        f" {money(totals['cost_usd'])}, {count(totals['total_tokens'])} tokens, {duration(totals['duration_ms'])}"
+        f" {cost}, {tokens}, {took}"
     )
     click.echo()
     spans: Sequence[Mapping[str, Any]] = answer["spans"]

@@ -5,6 +5,7 @@ from typing import Any
 
 import click
 
+from mcp_server.analysis.plurals import counted
 from mcp_server.cli.app import App, database_option, json_option, run
 from mcp_server.cli.rendering import print_json, say
 from storage.outcomes import OVERALL
@@ -54,5 +55,5 @@ def command(db: str | None, target_id: str, value: float, source: str, *, as_jso
     target = answer["span_id"] or f"session {answer['session_id']}"
     say(
         f"{target}: {answer['outcome']}, {answer['name']} {answer['value']:g} by {answer['source']}"
-        f" ({answer['rewards']} judgement{'s' if answer['rewards'] > 1 else ''})"
+        f" ({counted(answer['rewards'], 'judgement')})"
     )

@@ -20,4 +20,6 @@ def command(db: str | None, words: tuple[str, ...], *, as_json: bool, **question
     """Find delegations in whose task or output all WORDS occur, newest first; or those with a similar task."""
     if not words and question["similar_to"] is None:
         raise click.UsageError("say what to find: WORDS, or --similar-to TASK")
+    if question["similar_to"] is not None and not question["similar_to"].strip():
+        raise click.UsageError("--similar-to is blank: give the task that others should resemble")
     show(db, " ".join(words) or None, question, as_json=as_json)

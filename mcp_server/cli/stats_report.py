@@ -5,12 +5,14 @@ from typing import Any, Final
 
 import click
 
-from mcp_server.cli.rendering import NOTHING, count, counted, duration, money, parts, print_table, say, share
+from mcp_server.analysis.plurals import counted
+from mcp_server.cli.rendering import NOTHING, count, duration, money, parts, print_table, say, share
 from mcp_server.service.standing import Pair, by_cost_per_success, by_success
 
 Figures = Mapping[str, Any]
 
 _MANY: Final = 10
+_TWENTY: Final = 20
 NOT_ENOUGH: Final = "not enough data"
 _RIGHT: Final = frozenset(
     {"n", "judged", "cost", "share", "per success", "tokens", "tools", "median", "p95", "change of n"}
@@ -46,17 +48,26 @@ def _print_totals(totals: Figures, compared_with: Mapping[str, str] | None) -> N
             cost += f", known of {count(totals['priced_n'])}"
         if totals["cost_per_success_usd"] is not None:
             cost += f"; {money(totals['cost_per_success_usd'])} for each success"
+    tokens = counted(sum(totals["tokens"].values()), "token") if totals["tokens"] else "tokens unknown"
     took = "duration unknown"
     if times["median"] is not None:
-        took = f"half took up to {duration(times['median'])}, one in twenty over {duration(times['p95'])}"
+        took = f"half took up to {duration(times['median'])}"
+        if _has_twenty(totals):
+            took += f", one in twenty over {duration(times['p95'])}"
     tools = "tool calls not counted"
     if totals["tool_calls"] is not None:
         failed = "failures not counted" if totals["tool_errors"] is None else f"{count(totals['tool_errors'])} failed"
         tools = f"{counted(totals['tool_calls'], 'tool call')}, {failed}"
-    say(f"{cost}. {_tokens(totals)} tokens; {tools}; {took}.")
+    say(f"{cost}. {tokens}; {tools}; {took}.")
     trend = totals.get("trend")
     if trend is not None and compared_with is not None:
         say(f"Since the window before (from {compared_with['since'][:16].replace('T', ' ')}): {_changes(trend)}.")
+
+
+def _has_twenty(group: Figures) -> bool:
+    """Whether one in twenty of those that ended is a delegation at all."""
+    statuses: Mapping[str, int] = group["statuses"]
+    return sum(n for status, n in statuses.items() if status not in {"running", "lost"}) >= _TWENTY
 
 
 def _judged(totals: Figures) -> str:
@@ -114,7 +125,7 @@ def _row(key: Sequence[str], group: Figures) -> list[str]:
         _tokens(group),
         count(group["tool_calls"]),
         duration(times["median"]),
-        duration(times["p95"]),
+        duration(times["p95"]) if _has_twenty(group) else NOTHING,
         NOTHING if trend is None else f"{trend['n']:+,}",
     ]
 

@@ -3,7 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from mcp_server.dashboard.figures import count, duration, money, plural
+from mcp_server.analysis.amounts import duration, money
+from mcp_server.dashboard.figures import count, plural
 from mcp_server.dashboard.markup import Markup, joined, tag
 from mcp_server.dashboard.page import nothing
 
@@ -36,7 +37,6 @@ def advice(survey: Mapping[str, Any]) -> Markup:
 def _card(insight: Mapping[str, Any]) -> Markup:
     kind = str(insight["kind"])
     ids: Sequence[str] = insight.get("span_ids") or ()
-    more = len(ids) - _IDS_SHOWN
     return tag(
         "li",
         tag(
@@ -53,9 +53,9 @@ def _card(insight: Mapping[str, Any]) -> Markup:
         tag("p", insight["change"], class_="change") if insight.get("change") else None,
         tag(
             "p",
-            f"from {plural(insight['n'], 'delegation')}",
+            f"from {plural(insight['n'], 'delegation')}{'; see' if ids else ''}",
             [tag("code", span_id, class_="id") for span_id in ids[:_IDS_SHOWN]],
-            f"and {more} more" if more > 0 else None,
+            "and others" if len(ids) > _IDS_SHOWN else None,
             class_="evidence",
         ),
         class_="card",

@@ -4,15 +4,14 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, Final
 
+from mcp_server.analysis import amounts
+
 NOTHING: Final = "\u2013"
 NOT_ENOUGH: Final = "not enough data"
 OUTCOMES: Final = {"success": "✓", "partial": "◐", "failure": "✗", "unknown": "?"}
 """Outcomes in the order in which they are drawn, each with the sign that stands beside its colour."""
+_LEAST_USD: Final = 0.00001
 _THIN: Final = "\u202f"
-_SECOND_MS: Final = 1000
-_MINUTE_MS: Final = 60_000
-_HOUR_MS: Final = 3_600_000
-_DAY_MS: Final = 86_400_000
 
 
 def money(usd: float | None) -> str:
@@ -23,22 +22,14 @@ def money(usd: float | None) -> str:
         return f"${usd:,.0f}"
     if usd >= 1:
         return f"${usd:.2f}"
+    if 0 < usd < _LEAST_USD / 2:
+        return f"<${_LEAST_USD:.5f}"
     return f"${usd:.3f}" if usd >= 0.01 or not usd else f"${usd:.5f}"  # noqa: PLR2004 - a cent
 
 
 def duration(ms: float | None) -> str:
     """Milliseconds in fitting units."""
-    if ms is None:
-        return NOTHING
-    if ms < _SECOND_MS:
-        return f"{ms:.0f} ms"
-    if ms < _MINUTE_MS:
-        return f"{ms / _SECOND_MS:.1f} s"
-    if ms < _HOUR_MS:
-        return _two(ms, _MINUTE_MS, "min", _SECOND_MS, "s")
-    if ms < 2 * _DAY_MS:
-        return _two(ms, _HOUR_MS, "h", _MINUTE_MS, "min")
-    return _two(ms, _DAY_MS, "d", _HOUR_MS, "h")
+    return NOTHING if ms is None else amounts.duration(ms)
 
 
 def count(value: float | None) -> str:
@@ -109,8 +100,3 @@ def tokens_of(group: Mapping[str, Any]) -> int | None:
     """All tokens of a group; None where none are known."""
     known = [n for n in (group.get("tokens") or {}).values() if n is not None]
     return sum(known) if known else None
-
-
-def _two(ms: float, large_ms: int, large: str, small_ms: int, small: str) -> str:
-    rest = int(ms % large_ms // small_ms)
-    return f"{int(ms // large_ms)} {large}" + (f" {rest} {small}" if rest else "")

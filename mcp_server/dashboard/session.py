@@ -57,7 +57,7 @@ def _sections(survey: Mapping[str, Any]) -> Sequence[Section]:
             tree(survey),
             "Each row opens to its task, its output and more."
             + (
-                f" Shown are {len(survey['runs'])} of {count(survey['runs_total'])} runs: failures, what the session"
+                f" Shown are {len(survey['runs'])} of {plural(survey['runs_total'], 'run')}: failures, what the session"
                 " waited for, and what cost most; +3 says that three more are below."
                 if survey["left_out"]
                 else ""

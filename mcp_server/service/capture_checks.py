@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Final
 
+from mcp_server.analysis.plurals import counted
 from mcp_server.ingest import spool
 from mcp_server.ingest.claude_code import versions
 from mcp_server.ingest.claude_code.installation import Installation, Wiring
@@ -63,7 +64,7 @@ def backlog(spools: Sequence[Path], now: datetime) -> Finding:
     if not waiting:
         return Finding("spool", State.OK, f"nothing waits in {spools[0]}")
     torn = sum(letter.payload is None for letter in waiting)
-    text = f"{len(waiting)} events wait, the oldest for {_span(now - waiting[0].at)}"
+    text = f"{counted(len(waiting), 'event')} waiting, the oldest for {_span(now - waiting[0].at)}"
     text += f"; {torn} of them were never finished" if torn else ""
     state = State.WARNING if len(waiting) >= _MANY else State.OK
     return Finding("spool", state, text, "delegation-telemetry doctor --fix, or any other command")

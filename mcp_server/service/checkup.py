@@ -8,6 +8,7 @@ from typing import Final
 
 import anyio.to_thread
 
+from mcp_server.analysis.plurals import counted
 from mcp_server.ingest.claude_code import layout
 from mcp_server.ingest.claude_code.installation import Installation, installation
 from mcp_server.ingest.texts import Guesser
@@ -109,7 +110,9 @@ class Checkup:
             return [Finding("database", State.PROBLEM, str(error), "see the message")]
         counts = health.counts
         size = f"{health.size_bytes / 1e6:.1f} MB"
-        text = f"{health.location}: {counts['span']} spans in {counts['session']} sessions, {size}"
+        text = (
+            f"{health.location}: {counted(counts['span'], 'span')} in {counted(counts['session'], 'session')}, {size}"
+        )
         findings = [Finding("database", State.OK, text)]
         if not health.sound:
             cure = "restore a backup, or move the file away and import again"
@@ -150,18 +153,18 @@ class Checkup:
             return [Finding("transcripts", State.WARNING, f"no Claude Code transcripts at {folder}", cure)]
         waiting, total = await self._importing.waiting([folder])
         state = State.WARNING if waiting else State.OK
-        text = f"{total} sessions in {folder}, {waiting} not or not wholly imported"
+        text = f"{counted(total, 'session')} in {folder}, {waiting} not or not wholly imported"
         findings = [Finding("transcripts", state, text, "delegation-telemetry import" if waiting else None)]
         return [*findings, await anyio.to_thread.run_sync(self._retention, folder, client.retention_days)]
 
     def _retention(self, folder: Path, days: int) -> Finding:
         ages = [_modified(path) for path in folder.glob("*/*.jsonl")]
         oldest = min(ages, default=None)
-        kept = f"Claude Code deletes transcripts after {days} days"
+        kept = f"Claude Code deletes transcripts after {counted(days, 'day')}"
         if oldest is None:
             return Finding("retention", State.OK, kept)
         left = oldest + timedelta(days=days) - datetime.now(UTC)
-        text = f"{kept}; the oldest goes in {max(0, left.days)} days"
+        text = f"{kept}; the oldest goes in {counted(max(0, left.days), 'day')}"
         if left > SOON:
             return Finding("retention", State.OK, text)
         going = sum(age + timedelta(days=days) - datetime.now(UTC) <= SOON for age in ages)

@@ -93,7 +93,7 @@ class Surveying:
         arms = await self._reporting.stats(**{**every, "limit": ARMS_LIMIT})
         task_types = await self._reporting.stats([Dimension.TASK_TYPE], **{**every, "limit": ARMS_LIMIT})
         days = await self._reporting.stats([Dimension.DAY], **every)
-        step = "day"
+        step, recorded = "day", sorted(group["key"]["day"] for group in days["groups"])
         if _days(days["groups"]) > DAYS_LIMIT:
             days, step = await self._reporting.stats([Dimension.WEEK], **every), "week"
         agents = None
@@ -113,6 +113,8 @@ class Surveying:
             "arms": [_sure(arm) for arm in arms["groups"]],
             "arms_total": arms["total"],
             "task_types": [_sure(group) for group in task_types["groups"]],
+            "first_day": recorded[0] if recorded else None,
+            "last_day": recorded[-1] if recorded else None,
             "step": step,
             "steps": steps,
             "dearest": await self._largest(question, Measure.COST),

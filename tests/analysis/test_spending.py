@@ -39,13 +39,15 @@ def test_of_many_arms_that_fail_the_dearest_are_told_apart_and_the_rest_together
         a_delegation(agent_type=f"agent-{place}", outcome=Outcome.FAILURE, cost_usd=float(place + 1), duration_ms=10)
         for place in range(6)
     ]
-    found = wasted(spans)
+    found = wasted([*spans, a_delegation(agent_type="agent-0", task="another")])
     assert [(str(waste.arm), len(waste.spans), waste.usd) for waste in found if waste.arm is not None] == [
         (str(arm_of(spans[place])), 1, place + 1.0) for place in (5, 4, 3)
     ]
     (rest,) = [waste for waste in found if waste.arm is None]
     assert (len(rest.spans), rest.usd, rest.ms) == (3, 6.0, 30)
-    assert of_waste(rest).text.startswith("3 delegations to others")
+    assert of_waste(rest).text.startswith(
+        f"3 of 4 delegations to 3 other pairs of agent and model, such as {arm_of(spans[2])}, failed: "
+    )
 
 
 def test_a_cancelled_delegation_that_was_judged_a_success_is_none() -> None:
@@ -59,6 +61,15 @@ def test_the_same_task_in_another_session_is_no_repetition() -> None:
 def test_an_unknown_cost_is_not_nothing() -> None:
     (found,) = wasted([a_delegation(status=Status.LOST)])
     assert found.usd is None
+
+
+def test_an_unknown_time_is_not_nothing_and_comes_behind_what_took_none() -> None:
+    lost = a_delegation(status=Status.LOST, ended_at=None, duration_ms=None)
+    failed = a_delegation(outcome=Outcome.FAILURE, duration_ms=0)
+    assert [(waste.reason, waste.ms) for waste in wasted([lost, failed])] == [
+        (Reason.FAILED, 0),
+        (Reason.ABANDONED, None),
+    ]
 
 
 def test_small_tasks_could_have_been_done_without_delegating() -> None:

@@ -7,6 +7,7 @@ import sqlite3
 import stat
 import subprocess
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -130,6 +131,19 @@ def test_a_similar_task_is_found_and_how_similar_it_is(imported: Command) -> Non
     assert "delegation-telemetry reward" not in done.err
     assert json.loads(imported("search", "report", "--similar-to", "Inner job.", "--json").out)["total"] > 0
     assert "WORDS, or --similar-to" in imported("search").err
+
+
+def test_where_no_task_is_similar_that_is_said(imported: Command) -> None:
+    done = imported("search", "--similar-to", "xylophone quartz")
+    assert (done.status, done.out) == (0, "")
+    assert done.err == "no delegation has a task that resembles this one\n"
+
+
+def test_a_blank_task_resembles_nothing_and_is_refused(imported: Command) -> None:
+    for blank in ("", "  "):
+        done = imported("search", "--similar-to", blank)
+        assert done.status == 2
+        assert "--similar-to is blank: give the task" in done.err
 
 
 def test_an_empty_database_says_what_to_do(command: Command) -> None:
@@ -307,12 +321,23 @@ def test_insights_are_told_with_size_change_and_evidence(imported: Command, home
     assert "9 delegations, 0 of them verified" in head
     lines = finding.splitlines()
     assert re.fullmatch(r"1\. budget \(\$0\.0\d+\)", lines[0])
-    assert "Explore spent $0.04 in one delegation" in lines[1]
+    assert "Explore spent $0.0379 in one delegation" in lines[1]
     assert lines[2] == "   -> look at the dearest of them, or raise the budget"
     assert lines[3].startswith("   see ")
     assert "1 of 2 findings" in done.err
     answer = json.loads(imported("insights", "--since", "2025-01-01", "--json").out)
     assert {one["kind"] for one in answer["insights"]} >= {"waste", "budget", "verdicts"}
+
+
+def test_insights_never_count_evidence_that_they_do_not_list(command: Command, tmp_path: Path) -> None:
+    spans = tmp_path / "spans.jsonl"
+    lost = {"session_id": "s", "status": "lost", "kind": "delegation", "agent_type": "one", "cost_usd": 0.1}
+    began = datetime.now(UTC).isoformat()
+    spans.write_text("".join(json.dumps(lost | {"span_id": f"d{n}", "started_at": began}) + "\n" for n in range(30)))
+    assert command("import", spans).status == 0
+    told = command("insights", "--kind", "waste").out
+    assert "30 of 30 delegations to one" in told
+    assert re.search(r"see d\d+, d\d+, d\d+ and others$", told, re.MULTILINE)
 
 
 def test_insights_of_nothing_are_a_sentence(command: Command) -> None:

@@ -63,7 +63,7 @@ def test_hooks_that_never_fire_are_noticed_until_they_do(command: Command, home:
     settle(home, enabledPlugins={PLUGIN: True})
     assert "none has ever come" in findings(command)["events"]["text"]
     fire(home)
-    assert findings(command)["spool"]["text"].startswith("1 events wait")
+    assert findings(command)["spool"]["text"].startswith("1 event waiting, the oldest for")
     command("log")
     found = findings(command)
     assert "SessionStart" in found["events"]["text"]
@@ -148,7 +148,8 @@ def test_a_rebuild_says_that_it_was_done(imported: Command) -> None:
 def test_a_text_that_cannot_be_read_keeps_nothing_else_from_being_looked_at(imported: Command, home: Path) -> None:
     checks = findings(imported).keys()
     with closing(sqlite3.connect(home / ".local" / "share" / "delegation-telemetry" / "telemetry.db")) as connection:
-        connection.execute("update span_text set task = x'00ff00ff'")
+        newest = "select max(id) from span where kind = 'delegation'"
+        connection.execute(f"update span_text set task = x'00ff' where id = ({newest})")
         connection.commit()
     found = findings(imported)
     assert [check for check, one in found.items() if one["state"] == "problem"] == ["task types"]

@@ -5,12 +5,14 @@ import json
 import os
 import re
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from mcp_server.cli.rendering import counted, money, print_table, share
+from mcp_server.analysis.plurals import counted
+from mcp_server.cli.rendering import money, print_table, share
 from tests.cli.conftest import Command
 
 NESTED = "58f86e92-a4e4-4f11-b80b-20fb1dba6c52"
@@ -116,6 +118,45 @@ def test_figures_read_as_people_write_them() -> None:
     assert (share(0.001), share(0.0), share(None)) == ("<1%", "0%", "-")
     assert (counted(1, "span"), counted(1200, "span")) == ("1 span", "1,200 spans")
     assert (money(12345.6), money(0.01234), money(None)) == ("$12,345.60", "$0.0123", "-")
+
+
+@pytest.mark.parametrize("letter", ["a", "\u6f22"], ids=["of one column", "of two columns"])
+def test_a_pipe_gets_every_figure_however_long_the_names(command: Command, tmp_path: Path, letter: str) -> None:
+    agent, model, project = letter * 200, f"m{letter * 199}", f"/{letter * 300}"
+    rows = [{"agent_type": agent, "model": model, "project": project, "cost_usd": 1.5}] * 3
+    recorded(command, tmp_path, rows)
+    group, whole = command("stats", "--by", "agent_type", "--by", "model", "--by", "project").out.splitlines()[-2:]
+    for name in (agent, model, project):
+        assert name in group
+    assert re.match(r"all +3 +3 ok +0 +not enough data +\$4\.50", whole)
+
+
+def test_one_of_a_kind_is_told_in_the_singular(command: Command, tmp_path: Path) -> None:
+    one = {"agent_type": "one", "status": "error", "outcome": "failure", "reward": 0.0, "reward_source": "human"}
+    recorded(command, tmp_path, [one | {"started_at": datetime.now(UTC).isoformat()}])
+    assert "(1 failure)" in command("insights", "--kind", "waste").out
+    assert "1 delegation (1 error)." in command("stats").out
+    assert "1 delegation (1 error; outcomes 1 failure), cost unknown, tokens unknown" in command("trajectory").out
+    assert ": 1 span in 1 session, " in command("doctor").out
+    assert command("import", tmp_path / "spans.jsonl").out.startswith("0 spans new, 0 updated; ")
+    pruned = command("prune", "--max-size", "1", "--yes").out
+    assert re.match(r"removed 1 session with 1 span and (1 judgement|\d judgements);", pruned)
+
+
+def test_several_failures_are_failures(command: Command, tmp_path: Path) -> None:
+    failed = {"agent_type": "one", "status": "error", "reward": 0.0, "reward_source": "human"}
+    recorded(command, tmp_path, [failed, failed])
+    assert "2 delegations (2 errors; outcomes 2 failures)" in command("trajectory", "s").out
+
+
+@pytest.mark.parametrize(("n", "told"), [(19, False), (20, True)])
+def test_one_in_twenty_is_told_of_twenty(command: Command, tmp_path: Path, n: int, *, told: bool) -> None:
+    took = {"agent_type": "one", "duration_ms": 1100, "ended_at": "2026-11-20T09:00:01.1Z"}
+    lost = {"agent_type": "one", "status": "lost"}
+    recorded(command, tmp_path, [took] * n + [lost] * 5)
+    report = command("stats").out
+    assert "half took up to 1.1 s" in report
+    assert (("one in twenty over 1.1 s" in report), ("p95" in report)) == (told, told)
 
 
 def test_days_go_newest_first_whatever_their_size(command: Command, tmp_path: Path) -> None:

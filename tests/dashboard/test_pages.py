@@ -126,6 +126,15 @@ def test_a_period_without_anything_says_so_and_what_to_do() -> None:
     assert page.titles() == []
 
 
+@pytest.mark.parametrize("days", [3, 357], ids=["drawn by days", "drawn by weeks"])
+def test_the_title_names_the_first_and_the_last_day(days: int) -> None:
+    ends = [a_span(span_id=f"d{number}", started_at=at(number * 86_400)) for number in (-days, 0)]
+    first = at(-days * 86_400)
+    title = f"{first.day} {first:%b %Y} to 20 Nov 2026"
+    assert title in Page(period_page(survey(ends))).text
+    assert title in Page(period_page(survey(ends, until="2026-11-21", since=first.isoformat()))).text
+
+
 def test_what_is_not_known_is_never_drawn_as_0() -> None:
     one = a_span(span_id="one", ended_at=None, duration_ms=None)
     period, session = Page(period_page(survey([one]))), Page(session_page(survey([one], session_id="session-1")))
@@ -168,6 +177,12 @@ def test_no_command_is_shown_for_an_id_that_cannot_be_copied_safely(span_id: str
     assert "cannot be copied" in page.text
 
 
+@pytest.mark.parametrize("n", [19, 20])
+def test_one_in_twenty_is_told_of_twenty(n: int) -> None:
+    page = Page(period_page(survey([a_span(span_id=f"d{number}", ended_at=at(1)) for number in range(n)])))
+    assert ("95 % within" in page.text) == (n == 20)
+
+
 def test_what_to_change_is_shown_where_somebody_says_it() -> None:
     assert "advice" not in Page(period_page(survey([a_span()]))).titles()
     page = Page(period_page(survey([a_span()], review=nothing_found)))
@@ -178,8 +193,8 @@ def test_what_to_change_is_shown_where_somebody_says_it() -> None:
         INSIGHT["text"],
         INSIGHT["change"],
         "$3.50 · 1 min · 2 failed",
-        "from 40 delegations",
-        "and 1 more",
+        "from 40 delegations; see",
+        "and others",
     ):
         assert sentence in page.text
     assert "2 smaller findings left out" in page.text

@@ -90,9 +90,26 @@ async def test_an_arm_that_fails_where_all_wait_for_it_is_a_bottleneck(ask: Ask)
 
 async def test_work_that_brought_nothing_is_waste(ask: Ask) -> None:
     lost = await record(ask, rows(3, 0, judged=False, status="lost", cost_usd=0.5))
+    await record(ask, rows(2, 2, begin=100))
     found = await insight(ask, "waste")
-    assert found["text"].startswith("3 delegations to Explore on small cancelled or lost: $1.50")
+    assert found["text"].startswith("3 of 5 delegations to Explore on small cancelled or lost: $1.50")
     assert set(found["span_ids"]) == set(lost)
+
+
+async def test_a_time_that_nobody_knows_is_not_0(ask: Ask) -> None:
+    await record(ask, rows(3, 0, judged=False, status="lost", cost_usd=0.5, duration_ms=None))
+    found = await insight(ask, "waste")
+    assert found["text"].endswith("$1.50, time unknown")
+    assert found["size"] == {"usd": 1.5}
+
+
+async def test_of_how_many_cost_and_time_are_known_is_said(ask: Ask) -> None:
+    lost = rows(4, 0, judged=False, status="lost", cost_usd=0.5)
+    for row in lost[:3]:
+        row["duration_ms"] = None
+    lost[0]["cost_usd"] = None
+    await record(ask, lost)
+    assert (await insight(ask, "waste"))["text"].endswith("$1.50 (known of 3), 1.0 s (known of 1)")
 
 
 async def test_far_more_than_usual_is_noticed_five_times_at_most(ask: Ask) -> None:
@@ -179,7 +196,10 @@ async def test_an_edit_of_an_agent_is_compared_with_what_was_before(ask: Ask, st
 async def test_verdicts_are_wanted_on_what_a_search_asks_about_too(ask: Ask) -> None:
     await record(ask, rows(12, 0, judged=False))
     searched = (await ask("search_delegations"))["verdicts_wanted"]
+    await record(ask, rows(2, 0, judged=False, status="lost", begin=100))
     found = await insight(ask, "verdicts")
+    assert found["text"].startswith("0 of 12 delegations that ended have a verdict; ")
+    assert found["text"].endswith("(2 more are running, cancelled or lost)")
     assert found["span_ids"] == [one["span_id"] for one in searched]
     assert len(searched) == 3
     await ask("record_reward", target_id=searched[0]["span_id"], value=1, source="human")
@@ -196,9 +216,14 @@ async def test_a_budget_that_was_exceeded_is_told_and_nothing_is_blocked(ask: As
     }
     await record(ask, rows(10, 10, cost_usd=100.0, begin=50))
     texts = {one["text"] for one in (await ask("get_insights", kind="budget", agent_match="Explore"))["insights"]}
-    assert not any("all agents together spent $1,1" in text or "$1000.00 were planned" in text for text in texts)
+    assert not any("all agents together spent $1,1" in text or "$1,000.00 were planned" in text for text in texts)
     texts = {one["text"] for one in (await ask("get_insights", kind="budget"))["insights"]}
-    assert "all agents together spent $1160.00 on 2026-11-20, $1000.00 were planned" in texts
+    assert "all agents together spent $1,160.00 on 2026-11-20, $1,000.00 were planned" in texts
+
+
+async def test_a_finding_tells_one_figure_in_one_way(ask: Ask) -> None:
+    await record(ask, rows(1, 0, judged=False, status="lost", cost_usd=0.8675, duration_ms=107_000))
+    assert (await insight(ask, "waste"))["text"].endswith(": $0.8675, 1 min 47 s")
 
 
 async def test_findings_are_about_the_last_thirty_days_unless_asked_otherwise(ask: Ask, store: Store) -> None:

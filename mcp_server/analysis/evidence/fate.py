@@ -13,6 +13,7 @@ from mcp_server.analysis.evidence.family import Family, by_line, can_be_judged
 from mcp_server.analysis.evidence.git import Commit, Undoing
 from mcp_server.analysis.evidence.programs import name_of
 from mcp_server.analysis.evidence.rules import Conclusion
+from mcp_server.analysis.plurals import counted
 from storage.records import Span
 from storage.vocabulary import RewardSource
 
@@ -108,7 +109,9 @@ class _Fate:
                 ) - edit.added
         if len(gone) >= REWRITTEN_FROM * len(brought):
             edit = by_delegations[0]
-            because = f"the next delegation on the same files replaced {len(gone)} of its {len(brought)} lines"
+            because = (
+                f"the next delegation on the same files replaced {len(gone)} of its {counted(len(brought), 'line')}"
+            )
             yield self._said(0.0, rules.REWRITTEN, because, following, edit.at)
 
     def _puts_back(self, edit: Edit) -> bool:

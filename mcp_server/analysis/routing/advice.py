@@ -166,7 +166,7 @@ def _cautions(question: Question, decision: Decision) -> list[str]:
     if chosen and chosen.estimate.cost_imputed:
         found.append("cost: none is known of this arm; it is ranked as if it cost what others do")
     if decision.left_out:
-        found.append(f"{len(decision.left_out)} arms were left out for their cost or duration")
+        found.append(f"{counted(len(decision.left_out), 'arm')} left out for cost or duration")
     return found
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from mcp_server.analysis.intervals import Z_90
+from mcp_server.analysis.plurals import counted
 from mcp_server.analysis.routing.arms import Arm, Profile
 from mcp_server.analysis.routing.policies import Advised, Past, Policy
 
@@ -184,13 +185,13 @@ def matched(rows: Sequence[Compared], value: Callable[[Past], float | None]) -> 
 
 def _refusal(rows: Sequence[Compared]) -> CannotSay | None:
     if len(rows) < LEAST_JUDGED:
-        return CannotSay(f"{len(rows)} judged delegations, {LEAST_JUDGED} are needed")
+        return CannotSay(f"{counted(len(rows), 'judged delegation')}, {LEAST_JUDGED} are needed")
     advised = [row for row in rows if row.advised is not None]
     if not advised:
         return CannotSay("the evidence was never strong enough for advice")
     followed = [row.weight / row.propensity for row in advised if row.is_followed]
     if len(followed) < LEAST_FOLLOWED:
-        return CannotSay(f"{len(followed)} delegations had followed the advice, {LEAST_FOLLOWED} are needed")
+        return CannotSay(f"{counted(len(followed), 'delegation')} had followed the advice, {LEAST_FOLLOWED} are needed")
     effective = sum(followed) ** 2 / sum(one * one for one in followed)
     if effective < LEAST_FOLLOWED:
         return CannotSay(f"a few unusual delegations would decide: they are worth {effective:.0f}")
