@@ -9,7 +9,7 @@ from typing import Final
 
 from storage.queries import Dimension
 from storage.sqlite import groups
-from storage.sqlite.functions import SUM_OF_SKETCHES
+from storage.sqlite.functions import SKETCH_OF, SUM_OF_SKETCHES
 from storage.sqlite.rollups import A_MONDAY, COARSE, COARSE_KEY, DAY, DAY_US, FINE, KEY, SUMS, WEEK, is_built
 
 _COLUMNS: Final = f"cell_id, days, day, {', '.join(SUMS)}, durations"
@@ -38,7 +38,7 @@ _STATEMENTS: Final = (
     """,
     f"""
     insert into rollup_period ({_COLUMNS})
-    select cell.id, {DAY}, {_DAY_OF_SPAN} as of_day, {groups.ALL}
+    select cell.id, {DAY}, {_DAY_OF_SPAN} as of_day, {groups.ALL}, {SKETCH_OF}(duration_ms)
     from span cross join rollup_cell as cell on {_IS_CELL_OF_SPAN} and cell.level = {FINE}
     where kind = 'delegation' group by cell.id, of_day
     """,

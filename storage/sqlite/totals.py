@@ -14,6 +14,7 @@ FEW: Final = frozenset({"n", "verified_n", "verified_success_n", "cost_n", "cost
 """What an `Essence` is made of; the other sums may be 0 then."""
 
 _PLACES: Final = {name: place for place, name in enumerate(SUMS)}
+_NOTHING: Final = [0.0] * len(SUMS)
 _STATUSES: Final = [(status, _PLACES[f"status_{status}"]) for status in Status]
 _OUTCOMES: Final = [(outcome, _PLACES[f"outcome_{outcome}"]) for outcome in Outcome]
 _TIERS: Final = [(tier, _PLACES[f"{tier}_n"]) for tier in Tier]
@@ -45,8 +46,10 @@ class Totals:
 
     def join(self, others: "Totals", sign: int = 1) -> None:
         """Add others, or take away (sign -1) those that are all in these."""
+        combine = operator.add if sign == 1 else operator.sub
         for key, sums in others.sums.items():
-            self.add(key, sums if sign == 1 else list(map(operator.neg, sums)), sign * others.durations[key])
+            self.sums[key] = list(map(combine, self.sums.get(key, _NOTHING), sums))
+            self.add_durations(key, sign * others.durations[key])
 
     def groups(self, by: Sequence[Dimension]) -> list[Group]:
         """Most frequent first; those alike in that by their key as SQLite orders it, null first."""
