@@ -121,7 +121,7 @@ class Report:
                 "floor": floor.name,
                 "median_ratio": clock.quantile_ms(0.5) / floor.quantile_ms(0.5),
                 "mean_ratio": clock.mean_ms / floor.mean_ms,
-                "cpu_ratio": clock.cpu_s / floor.cpu_s if floor.cpu_s else None,
+                "cpu_ratio": clock.cpu_ms / floor.cpu_ms if floor.cpu_s else None,
                 "median_over_floor_ms": clock.quantile_ms(0.5) - floor.quantile_ms(0.5),
                 "cpu_over_floor_ms": clock.cpu_ms - floor.cpu_ms,
             }

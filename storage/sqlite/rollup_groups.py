@@ -16,7 +16,7 @@ from storage.queries import Dimension, Essence, Group, SpanFilter
 from storage.sketch import Sketch
 from storage.sqlite import groups, rows
 from storage.sqlite.functions import SUM_OF_SKETCHES
-from storage.sqlite.rollups import COARSE, COARSE_KEY, DAY, DAY_US, FINE, KEY, SUMS, WEEK, is_built, week_of
+from storage.sqlite.rollups import A_MONDAY, COARSE, COARSE_KEY, DAY, DAY_US, FINE, KEY, SUMS, WEEK, is_built, week_of
 from storage.sqlite.totals import FEW, Totals
 
 _ONE_DAY: Final = timedelta(days=1)
@@ -42,8 +42,10 @@ _FROM: Final = """
         on cell_id = rollup_cell.id and rollup_period.days = part.days and day >= first and day < end
     where level = :level
 """
-_ALWAYS: Final = 10**9
-"""Days since 1970, or before it, that no window reaches."""
+_WEEKS: Final = 10**8
+_NEVER_YET: Final = A_MONDAY - _WEEKS * WEEK
+_NEVER_MORE: Final = A_MONDAY + _WEEKS * WEEK
+"""Mondays, in days since 1970, which no window reaches: one without a beginning or an end is of whole weeks there."""
 
 
 def group(connection: sqlite3.Connection, question: SpanFilter, by: Sequence[Dimension]) -> list[Group]:
@@ -104,7 +106,9 @@ class _Asked:
         end = None if question.until is None else _cut(question, question.until, is_start=False)
         if question.since is not None and question.until is not None and question.until - question.since <= _ONE_DAY:
             return self._of_spans(question)
-        found = self._of_days(question, -_ALWAYS if start is None else start.day, _ALWAYS if end is None else end.day)
+        found = self._of_days(
+            question, _NEVER_YET if start is None else start.day, _NEVER_MORE if end is None else end.day
+        )
         for cut in (start, end):
             if cut is not None and cut.apart is not None:
                 found.join(self._apart(cut.apart), cut.sign)
@@ -151,7 +155,8 @@ def _with_weeks(first: int, end: int) -> list[tuple[int, int, int]]:
     monday, last_monday = week_of(first + WEEK - 1), week_of(end)
     if monday >= last_monday:
         return [(DAY, first, end)]
-    return [(DAY, first, monday), (WEEK, monday, last_monday), (DAY, last_monday, end)]
+    parts = [(DAY, first, monday), (WEEK, monday, last_monday), (DAY, last_monday, end)]
+    return [part for part in parts if part[1] < part[2]]
 
 
 def _cut(question: SpanFilter, time: datetime, *, is_start: bool) -> _Cut:
