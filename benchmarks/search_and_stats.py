@@ -234,15 +234,18 @@ def _while_short(calls: int) -> Iterator[int]:
 async def measure(report: Report, path: Path, count: int, given: argparse.Namespace) -> None:
     """All questions of this file to one database."""
     calls = given.calls
-    await ask_searches(report, path, count, given.delegations, calls)
-    await ask_similar(report, path, count, given.delegations, calls)
-    await ask_statistics(report, path, count, calls)
+    if given.only != "statistics":
+        await ask_searches(report, path, count, given.delegations, calls)
+        await ask_similar(report, path, count, given.delegations, calls)
+    if given.only != "searches":
+        await ask_statistics(report, path, count, calls)
 
 
 def main() -> None:
     parser = arguments(__doc__)
     databases.add_options(parser)
     parser.add_argument("--calls", type=int, default=100, help="at most, for each question (default %(default)s)")
+    parser.add_argument("--only", choices=("searches", "statistics"), help="a part of the questions")
     given = parser.parse_args()
     report = Report(given, "How long do a search and statistics take?")
     with databases.folder_of(given) as folder:

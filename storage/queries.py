@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Final, Generic, TypeVar
+from typing import Final, Generic, NamedTuple, TypeVar
 
 from storage.records import HookEvent, ReadPosition, Reward, Span
 from storage.sketch import Sketch
@@ -111,8 +111,7 @@ class Measure(StrEnum):
     DURATION = "duration_ms"
 
 
-@dataclass(frozen=True, slots=True)
-class RewardSums:
+class RewardSums(NamedTuple):
     """Of rewards that are believed alike: how many, their sum, and the sum of their squares."""
 
     n: int = 0

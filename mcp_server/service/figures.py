@@ -1,5 +1,6 @@
 """What can be said of a group of delegations, as a JSON object: unknown is null, and little data gives no rate."""
 
+from collections.abc import Mapping
 from typing import Any, Final
 
 from mcp_server.analysis.intervals import LEAST_EVIDENCE, Estimate, Rewards, difference, mean_reward, success_rate
@@ -23,7 +24,7 @@ def figures(group: Group) -> dict[str, Any]:
     which no sum tells.
     """
     success = success_rate(group.verified_success_n, group.verified_n)
-    rewards = sum((_believed(tier, sums) for tier, sums in group.rewards.items()), Rewards())
+    rewards = _believed(group.rewards)
     mean = mean_reward(rewards)
     mean_cost = None if group.cost_usd is None else group.cost_usd / group.cost_n
     median, p95 = group.durations.quantiles(_QUANTILES) or (None, None)
@@ -76,10 +77,14 @@ def trend(group: Essence, before: Essence | None) -> dict[str, Any]:
     }
 
 
-def _believed(tier: Tier, sums: RewardSums) -> Rewards:
-    """Rewards that are believed alike, as far as they are."""
-    weight = weight_of(tier)
-    return Rewards(weight * sums.n, weight * sums.reward, weight * sums.reward_squared)
+def _believed(rewards: Mapping[Tier, RewardSums]) -> Rewards:
+    """Rewards as far as they are believed."""
+    weighted = [(weight_of(tier), sums) for tier, sums in rewards.items()]
+    return Rewards(
+        sum(weight * sums.n for weight, sums in weighted),
+        sum(weight * sums.reward for weight, sums in weighted),
+        sum(weight * sums.reward_squared for weight, sums in weighted),
+    )
 
 
 def _sketched(ms: float | None) -> float | None:

@@ -125,9 +125,14 @@ class SqliteStore:
 
     async def _of_sums(self, work: Callable[[sqlite3.Connection], Result]) -> Result:
         """What is asked of sums: those of a database that an earlier version wrote are made by whoever asks first."""
-        if not await self._engine.read(rollups.is_built):
-            await self._engine.write_if_free(rollup_building.build)  # where that cannot be, the spans are asked
-        return await self._engine.read(work)
+
+        def if_built(connection: sqlite3.Connection) -> tuple[bool, Result]:
+            return rollups.is_built(connection), work(connection)
+
+        is_built, result = await self._engine.read(if_built)
+        if not is_built:
+            await self._engine.write_if_free(rollup_building.build)  # where that cannot be, the next one tries
+        return result
 
     async def vocabulary(self, words: Sequence[str]) -> Vocabulary:
         found = await self._engine.read(partial(similar.vocabulary, words=words, common=self._common))
