@@ -73,7 +73,7 @@ async def test_what_is_found_can_be_asked_for_again_however_little_room_there_is
     names = {
         "agent_type": "plugin-of-my-company:senior-code-reviewer-of-the-payments-team",
         "model": "arn:aws:bedrock:us-east-1:123456789012:application-inference-profile/abcdef123456",
-        "project": "/home/alice/work/customers/acme/services/repository-of-the-payments-team",
+        "project": "/home/alice/customers/acme/services/repository-of-the-payments-team",
         "task_type": "a type of forty characters, not one more",
     }
     spans = [a_span(**names, task="x" * 5000, output="y" * 5000, started_at=at(i), ended_at=at(i)) for i in range(30)]

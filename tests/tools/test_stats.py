@@ -133,7 +133,7 @@ async def test_many_groups_come_in_pages(ask: Ask, store: Store) -> None:
     ("by", "names"),
     [
         pytest.param(
-            "project", [f"/home/alice/work/customers/acme/services/repository-{i:02}" for i in range(60)], id="paths"
+            "project", [f"/home/alice/customers/acme/services/repository-{i:02}" for i in range(60)], id="paths"
         ),
         pytest.param(
             "agent_type", [f"plugin-of-my-company:senior-code-reviewer-{i:02}" for i in range(60)], id="agents"
